@@ -1,0 +1,1 @@
+"""One module or package a provider; its name is the part of `uses:` before the dot."""

@@ -1,0 +1,65 @@
+"""Trouble on request: which faults are switched on, for how often, and with what figures.
+
+Each double asks `take` at the places where the real far side fails; the names and
+meanings of all faults stand in `KNOWN`, so that `runbook sandbox fault` can explain them.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from runbook_exec.errors import Invalid
+from runbook_exec.sandbox.shelf import Shelf
+
+KNOWN: dict[str, str] = {
+    "directory-down": "the directory accepts no connection",
+    "directory-busy": "the directory answers 'busy' to a write",
+    "graph-throttled": "Graph answers 429 with Retry-After (seconds=)",
+    "graph-unavailable": "Graph answers 503 with Retry-After (seconds=)",
+    "graph-lost-answer": "Graph does a write and drops the connection before answering",
+    "graph-lag": "a read of something just created answers 404 for a while (seconds=)",
+    "graph-latency": "every Graph request takes longer (seconds=)",
+    "licences-exhausted": "no seat is left of any SKU (or of one: sku=)",
+    "mailbox-late": "a mailbox takes this long to appear (seconds=)",
+    "sync-stopped": "the hybrid sync does not run",
+    "mail-refused": "the mail server refuses a message with 451",
+}
+
+
+class Faults:
+    """The switchboard. State lives on the shelf, so a restart keeps what was set."""
+
+    def __init__(self, shelf: Shelf, *, seed: int = 0) -> None:
+        self._shelf = shelf
+        self.random = random.Random(seed)  # noqa: S311 - rehearsal, must be repeatable
+
+    def on(self, name: str, *, times: int | None = None, **figures: Any) -> None:
+        """Switch a fault on, for `times` occasions or until it is switched off."""
+        if name not in KNOWN:
+            raise Invalid(f"there is no fault {name!r}", next_move="choose one of: " + ", ".join(KNOWN))
+        self._shelf.put("faults", name, {"times": times, "figures": figures})
+
+    def off(self, name: str) -> None:
+        self._shelf.drop("faults", name)
+
+    def active(self) -> dict[str, dict[str, Any]]:
+        return dict(self._shelf.items("faults"))
+
+    def look(self, name: str) -> dict[str, Any] | None:
+        """The figures of a fault that is on, without using it up; else None."""
+        entry = self._shelf.get("faults", name)
+        return None if entry is None else dict(entry["figures"])
+
+    def take(self, name: str) -> dict[str, Any] | None:
+        """The figures of a fault if it strikes now, counting the occasion; else None."""
+        entry = self._shelf.get("faults", name)
+        if entry is None:
+            return None
+        if entry["times"] is not None:
+            entry["times"] -= 1
+            if entry["times"] <= 0:
+                self._shelf.drop("faults", name)
+            else:
+                self._shelf.put("faults", name, entry)
+        return dict(entry["figures"])
