@@ -135,6 +135,8 @@ class Action(ABC, Generic[A]):
     """True where it takes something away: lint then wants `undo` or `irreversible`."""
     undoable: ClassVar[bool] = True
     """False where `undo` always answers `Irreversible`."""
+    rereads: ClassVar[bool] = True
+    """False where a fresh plan after `apply` cannot be empty (a password); `verify` proves it instead."""
     rights: ClassVar[Rights] = Rights()
     Args: ClassVar[type[Any]]
     outputs: ClassVar[Mapping[str, str]] = {}

@@ -82,11 +82,13 @@ class NeedsValue(Exception):
 class Deferred:
     """A value that an earlier step will supply. It can be passed on, and not looked at."""
 
-    __slots__ = ("label", "step")
+    __slots__ = ("label", "parts", "step")
 
-    def __init__(self, step: str, path: str = "") -> None:
+    def __init__(self, step: str, path: str = "", parts: tuple[str | None, ...] = ()) -> None:
         self.step = step
         self.label = f"{step}.{path}" if path else step
+        self.parts = parts
+        """For a text around the value: its fixed pieces, None where the value goes."""
 
     def __getattr__(self, name: str) -> Deferred:
         if name.startswith("_"):

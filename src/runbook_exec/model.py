@@ -1,0 +1,148 @@
+"""What a runbook says: frozen values, made by `load`, read by everything after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from runbook_exec.change import Json, Words
+
+LANGUAGES = ("en", "de")
+"""Every title must be written in these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file something stands; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Mode(StrEnum):
+    """Who does a step, and how it is confirmed."""
+
+    AUTO = "auto"
+    READ_DO = "read-do"
+    """A person reads the item, does it, and confirms it."""
+    DO_CONFIRM = "do-confirm"
+    """Done from memory; the section's list is confirmed together."""
+    CHALLENGE = "challenge"
+    """One person asks, another answers."""
+
+
+class OnFailure(StrEnum):
+    """What a failed step means for the run."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How often a step that met a passing trouble is tried, and the first pause in seconds."""
+
+    attempts: int = 1
+    backoff: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateRule:
+    """Who must agree before the steps after it, as written; deciding belongs to `gate`."""
+
+    rule: Mapping[str, Json]
+    expires: float | None = None
+    """Seconds; a gate that expires stays shut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One checklist item: an action, a person's item, or a gate."""
+
+    id: str
+    title: Words
+    place: Place
+    uses: str = ""
+    args: Mapping[str, Json] = field(default_factory=dict)
+    when: str = ""
+    for_each: str = ""
+    item: str = "item"
+    """The name under which `for_each` hands each element to the step."""
+    mode: Mode = Mode.AUTO
+    retry: Retry = Retry()
+    timeout: float = 600.0
+    on_failure: OnFailure = OnFailure.STOP
+    irreversible: str = ""
+    gate: GateRule | None = None
+    parallel: str = ""
+    """Steps with the same non-empty mark run side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A titled part of the checklist."""
+
+    title: Words
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guards:
+    """Limits that are checked before anything is written."""
+
+    max_changes: int = 40
+    protected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runbook:
+    """A parsed runbook with the text it came from."""
+
+    name: str
+    title: Words
+    file: str
+    digest: str
+    """SHA-256 over the canonical document, schemas included; comments do not count."""
+    source: str
+    """The file's text; stored with each run, so that editing the file changes no run under way."""
+    schemas: Mapping[str, Any]
+    """The files that `$ref` named, by the path written there."""
+    inputs: Mapping[str, Any]
+    """JSON Schema of the inputs, references resolved."""
+    subject: str = ""
+    ticket: str = "optional"
+    guards: Guards = Guards()
+    sections: tuple[Section, ...] = ()
+    triggers: tuple[Mapping[str, Json], ...] = ()
+
+    def steps(self) -> Iterator[Step]:
+        """All steps in written order."""
+        for section in self.sections:
+            yield from section.steps
+
+    def step(self, step_id: str) -> Step:
+        """The step of this id; KeyError if there is none."""
+        for step in self.steps():
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
+
+    def batches(self) -> Iterator[tuple[Step, ...]]:
+        """Steps in written order; those that run side by side come as one tuple."""
+        gathered: list[Step] = []
+        for step in self.steps():
+            if gathered and (not step.parallel or step.parallel != gathered[0].parallel):
+                yield tuple(gathered)
+                gathered = []
+            gathered.append(step)
+            if not step.parallel:
+                yield tuple(gathered)
+                gathered = []
+        if gathered:
+            yield tuple(gathered)
