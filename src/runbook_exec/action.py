@@ -167,6 +167,10 @@ class Action(ABC, Generic[A]):
         """
         return ""
 
+    def patience(self, args: A) -> float | None:
+        """Seconds that the step may take by its arguments; None: the step's `timeout` counts."""
+        return None
+
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         """The change that takes this one back, from its before-image alone. Pure."""
         return Irreversible(reason=f"{self.name} has no way back")
