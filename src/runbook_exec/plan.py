@@ -7,7 +7,7 @@ missing, everything that later steps are known to need is asked for in the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -67,6 +67,8 @@ class Line:
     gate: GateRule | None = None
     irreversible: str = ""
     reason: str = ""
+    args: Any = field(default=None, repr=False, compare=False)
+    """The action's typed arguments, for whoever applies the line; may hold secrets."""
 
     @property
     def certainty(self) -> Certainty:
@@ -200,8 +202,13 @@ def line_identity(line: Line) -> dict[str, Json]:
     return kept
 
 
-def plan_step(step: Step, section: int, scope: Scope, read: Read) -> Iterator[Line]:
-    """The line of one step, or one line for each element of its `for_each`."""
+def plan_step(
+    step: Step, section: int, scope: Scope, read: Read, *, but: Container[str] = ()
+) -> Iterator[Line]:
+    """The line of one step, or one line for each element of its `for_each`, but for labels in `but`.
+
+    Lazy: an element is planned when it is asked for, so the executor can apply the one before it.
+    """
     common: dict[str, Any] = {"title": step.title, "section": section, "irreversible": step.irreversible}
     names, where = scope.names(), f'{step.place} step "{step.id}"'
     wanted = render.condition(step.when, names, where=where) if step.when else True
@@ -224,6 +231,8 @@ def plan_step(step: Step, section: int, scope: Scope, read: Read) -> Iterator[Li
         return
     for index, element in enumerate(elements):
         label = f"{step.id}[{index}]" if step.for_each else step.id
+        if label in but:
+            continue
         inner = {**names, step.item: element} if step.for_each else names
         yield _planned(label, step, action, inner, where, wanted, read, common)
 
@@ -260,6 +269,7 @@ def _planned(
         status=status,
         change=change,
         envelope={"uses": step.uses, "with": plain(values)},
+        args=args,
         **common,
     )
 

@@ -1,0 +1,282 @@
+"""The append-only record of a run, and the run as its replay. Pure: no storage, no clock.
+
+Every event carries the SHA-256 of the event before it, so a changed, removed or inserted
+event breaks the chain from there on. A run has no other state than its events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from runbook_exec.change import Json
+from runbook_exec.errors import JournalError
+
+SCHEMA_VERSION = 1
+"""Of the event bodies. A newer one is refused; an older one stays readable."""
+
+FIRST = "0" * 64
+"""What the first event of a run names as the event before it."""
+
+
+class Kind(StrEnum):
+    """What an event says. The names are stored; never rename one."""
+
+    STARTED = "run.started"
+    PLANNED = "run.planned"
+    RESUMED = "run.resumed"
+    STOPPED = "run.stopped"
+    DONE = "run.done"
+    GATE = "gate.waiting"
+    SKIPPED = "step.skipped"
+    ADOPTED = "step.adopted"
+    """The world was already as planned; nothing was done."""
+    INTENT = "step.intent"
+    """Durable before the effect: from here on nobody may assume that nothing happened."""
+    EVIDENCE = "step.evidence"
+    RESULT = "step.result"
+    """Read back and found as planned."""
+    FAILED = "step.failed"
+    WAITING = "step.waiting"
+    DRIFTED = "step.drifted"
+    REOPENED = "step.reopened"
+    """Done once, to be done again: what it made was held in memory only and is lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One entry as stored."""
+
+    client: str
+    run: str
+    seq: int
+    """Counts from 1 within the run, without gaps."""
+    at: str
+    """UTC, ISO 8601 with microseconds."""
+    who: str
+    kind: str
+    body: Mapping[str, Json]
+    before: str
+    """Hash of the event before this one in the run."""
+    hash: str = ""
+
+    def sealed(self) -> Event:
+        """The event with its hash."""
+        return replace(self, hash=event_hash(self))
+
+
+def encoded(body: Mapping[str, Json]) -> bytes:
+    """The bytes of a body, which are what is stored and hashed."""
+    return msgspec.json.encode(body, order="deterministic")
+
+
+def event_hash(event: Event) -> str:
+    """SHA-256 over every field, each with its length before it, so that no two events look alike."""
+    digest = hashlib.sha256()
+    fields = (event.client, event.run, str(event.seq), event.at, event.who, event.kind)
+    for part in (*(text.encode() for text in fields), encoded(event.body), event.before.encode()):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def check_chain(events: Iterable[Event]) -> None:
+    """Raise `JournalError` at the first event that does not follow from the one before it."""
+    before = FIRST
+    for number, event in enumerate(events, 1):
+        where = f"run {event.run}, event {event.seq}"
+        if event.seq != number:
+            raise JournalError(
+                f"event {number} is missing", where=where, next_move="restore the journal from its copy"
+            )
+        if event.before != before or event.hash != event_hash(event):
+            raise JournalError(
+                "this event was changed after it was written",
+                where=where,
+                next_move="treat the run as tampered with; restore the journal from its copy",
+            )
+        before = event.hash
+
+
+class StepStatus(StrEnum):
+    """Where a step stands."""
+
+    PENDING = "pending"
+    BEGUN = "begun"
+    """An intent without a result: the world must be read before anything else."""
+    WAITING = "waiting"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    DRIFTED = "drifted"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {StepStatus.DONE, StepStatus.SKIPPED}
+
+
+class RunStatus(StrEnum):
+    """Where a run stands, derived from its events alone."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    FAILED = "failed"
+    DRIFTED = "drifted"
+    IN_DOUBT = "in doubt"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """What the journal knows of one step (or one element of its `for_each`)."""
+
+    status: StepStatus = StepStatus.PENDING
+    changed: bool = False
+    change: Mapping[str, Json] | None = None
+    """As planned when it was begun; holds the before-image for undo."""
+    nature: str = ""
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+    undo: Mapping[str, Json] = field(default_factory=dict)
+    note: str = ""
+    attempts: int = 0
+    error: Mapping[str, Json] | None = None
+    begun_at: str = ""
+    ended_at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as its events tell it."""
+
+    id: str
+    client: str
+    started: Mapping[str, Json]
+    """Body of the first event: runbook text and digest, inputs, environment, requester, ticket."""
+    started_at: str
+    plan: Mapping[str, Json]
+    """Body of the newest plan: digest and lines."""
+    steps: Mapping[str, StepRecord]
+    status: RunStatus
+    why: str = ""
+    next_move: str = ""
+    seq: int = 0
+    head: str = FIRST
+    ended_at: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.status is RunStatus.DONE
+
+    def record(self, step: str) -> StepRecord:
+        return self.steps.get(step, StepRecord())
+
+    def records_of(self, step_id: str) -> dict[str, StepRecord]:
+        """The records of a step: its own, or those of its elements."""
+        return {label: record for label, record in self.steps.items() if label.partition("[")[0] == step_id}
+
+
+def replay(events: Iterable[Event]) -> Run:
+    """Fold events into a run; checks the chain on the way. Raises `JournalError` where it breaks."""
+    listed = list(events)
+    if not listed:
+        raise JournalError("the run has no events", next_move="`runbook status` lists the runs")
+    check_chain(listed)
+    first = listed[0]
+    version = first.body.get("schema", 0)
+    if version > SCHEMA_VERSION:
+        raise JournalError(
+            f"the run was written in schema {version}, this program knows {SCHEMA_VERSION}",
+            where=f"run {first.run}",
+            next_move="use the newer program",
+        )
+    run = Run(
+        id=first.run,
+        client=first.client,
+        started=first.body,
+        started_at=first.at,
+        plan={},
+        steps={},
+        status=RunStatus.RUNNING,
+    )
+    for event in listed:
+        run = after(run, event)
+    return run
+
+
+def after(run: Run, event: Event) -> Run:
+    """The run with one more event."""
+    body = event.body
+    run = replace(run, seq=event.seq, head=event.hash)
+    match event.kind:
+        case Kind.PLANNED:
+            return replace(run, plan=body)
+        case Kind.RESUMED:
+            return replace(run, status=RunStatus.RUNNING, why="", next_move="")
+        case Kind.STOPPED:
+            return replace(
+                run, status=RunStatus(body["status"]), why=body["why"], next_move=body.get("next_move", "")
+            )
+        case Kind.DONE:
+            return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
+    if "step" not in body:
+        return run
+    label = str(body["step"])
+    steps = {**run.steps, label: _step_after(run.record(label), event)}
+    return replace(run, steps=steps)
+
+
+def _step_after(record: StepRecord, event: Event) -> StepRecord:
+    body: Mapping[str, Any] = event.body
+    match event.kind:
+        case Kind.SKIPPED:
+            return replace(record, status=StepStatus.SKIPPED, note=body["reason"], ended_at=event.at)
+        case Kind.ADOPTED:
+            return replace(
+                record,
+                status=StepStatus.DONE,
+                note=body.get("note", ""),
+                outputs=body["outputs"],
+                changed=bool(body.get("changed", False)),
+                ended_at=event.at,
+                error=None,
+            )
+        case Kind.INTENT:
+            return replace(
+                record,
+                status=StepStatus.BEGUN,
+                change=body["change"],
+                nature=body["nature"],
+                attempts=record.attempts + 1,
+                begun_at=record.begun_at or event.at,
+            )
+        case Kind.RESULT:
+            return replace(
+                record,
+                status=StepStatus.DONE,
+                changed=True,
+                outputs=body["outputs"],
+                evidence=body["evidence"],
+                undo=body.get("undo", {}),
+                ended_at=event.at,
+                error=None,
+            )
+        case Kind.FAILED:
+            status = StepStatus.BEGUN if body.get("in_doubt") else StepStatus.FAILED
+            return replace(record, status=status, error=body["error"], ended_at=event.at)
+        case Kind.WAITING | Kind.GATE:
+            # A far side that is merely looked at again leaves an intent standing as it is.
+            begun = record.status is StepStatus.BEGUN and not body.get("settled", True)
+            return replace(
+                record, status=StepStatus.BEGUN if begun else StepStatus.WAITING, note=body["reason"]
+            )
+        case Kind.DRIFTED:
+            return replace(record, status=StepStatus.DRIFTED, error=body["error"])
+        case Kind.REOPENED:
+            return replace(record, status=StepStatus.PENDING, note=body["reason"])
+    return record

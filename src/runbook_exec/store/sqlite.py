@@ -1,0 +1,239 @@
+"""The embedded store: one SQLite file, durable at every commit, fenced by leases.
+
+`journal_mode=WAL` with `synchronous=FULL` is set on every connection: with less, a power
+cut loses acknowledged events.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from runbook_exec.change import Json
+from runbook_exec.errors import Busy, Invalid, JournalError
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, encoded
+
+BUSY_MS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to append to a run. An older fence is refused, however late it wakes up."""
+
+    run: str
+    fence: int
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the list of runs."""
+
+    run: str
+    client: str
+    subject: str
+    runbook: str
+    open: bool
+
+
+class SqliteStore:
+    """All journals of one project. Safe to use from several threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path = path
+        self._sql = _statements()
+        self._lock = threading.Lock()
+        try:
+            if not path.exists():
+                path.touch(mode=0o600)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._prepare()
+        except (sqlite3.Error, OSError) as error:
+            raise self._trouble(error) from error
+
+    def _prepare(self) -> None:
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+            self._db.executescript(self._sql["tables"])
+            self._db.execute(self._sql["set_version"], (str(SCHEMA_VERSION),))
+        (found,) = self._db.execute(self._sql["version"]).fetchone()
+        if int(found) > SCHEMA_VERSION:
+            raise JournalError(
+                f"the journal has schema {found}, this program knows {SCHEMA_VERSION}",
+                where=str(self._path),
+                next_move="use the newer program",
+            )
+
+    def close(self) -> None:
+        self._db.close()
+
+    def create(self, first: Event, *, subject: str, runbook: str, owner: str, until: float) -> Lease:
+        """Begin a run: its first event, its place in the list and its lease in one transaction.
+
+        Raises `Busy` where another run of the same subject is not over.
+        """
+        with self._transaction() as db:
+            if subject:
+                other = db.execute(self._sql["open_run_of"], (first.client, subject)).fetchone()
+                if other:
+                    raise Busy(
+                        f"run {other[0]} is about {subject} too and is not over",
+                        next_move=f"`runbook status {other[0]}` shows it, `runbook resume {other[0]}` goes on",
+                    )
+            db.execute(self._sql["add_run"], (first.run, first.client, subject, runbook))
+            db.execute(self._sql["take_lease"], (first.run, owner, until))
+            self._insert(db, first.sealed())
+        return Lease(run=first.run, fence=1, owner=owner)
+
+    def append(self, event: Event, lease: Lease, *, over: bool = False) -> Event:
+        """Write one event durably; `seq` and `before` must follow the head. Fail closed.
+
+        `over` releases the subject for other runs in the same transaction.
+        """
+        sealed = event.sealed()
+        with self._transaction() as db:
+            self._check_fence(db, lease)
+            self._insert(db, sealed)
+            if over:
+                db.execute(self._sql["close_run"], (event.run,))
+        return sealed
+
+    def acquire(self, run: str, *, owner: str, now: float, until: float) -> Lease:
+        """Become the one that works on a run. Raises `Busy` with who does."""
+        with self._transaction() as db:
+            held = db.execute(self._sql["lease"], (run,)).fetchone()
+            if held and held[2] > now and held[1] != owner:
+                raise Busy(
+                    f"{held[1]} works on run {run}",
+                    next_move="wait for it to end, or stop it there; its claim lapses by itself a minute after it dies",
+                )
+            db.execute(self._sql["take_lease"], (run, owner, until))
+            (fence, *_) = db.execute(self._sql["lease"], (run,)).fetchone()
+        return Lease(run=run, fence=fence, owner=owner)
+
+    def renew(self, lease: Lease, *, until: float) -> None:
+        """Keep the lease; raises `Busy` where somebody else took it."""
+        with self._transaction() as db:
+            if db.execute(self._sql["renew_lease"], (until, lease.run, lease.fence)).rowcount == 0:
+                raise self._fenced(lease)
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; nothing happens where it is no longer ours."""
+        with self._transaction() as db:
+            db.execute(self._sql["release_lease"], (lease.run, lease.fence))
+
+    def events(self, run: str) -> list[Event]:
+        """All events of a run in order; empty where there is none."""
+        with self._reading() as db:
+            rows = db.execute(self._sql["events"], (run,)).fetchall()
+        return [
+            Event(
+                client=client,
+                run=name,
+                seq=seq,
+                at=at,
+                who=who,
+                kind=kind,
+                body=msgspec.json.decode(body),
+                before=before,
+                hash=digest,
+            )
+            for client, name, seq, at, who, kind, body, before, digest in rows
+        ]
+
+    def runs(self, client: str, *, limit: int = 1000) -> list[Entry]:
+        """The newest runs of a client first."""
+        with self._reading() as db:
+            rows = db.execute(self._sql["runs"], (client, limit)).fetchall()
+        return [Entry(run=r, client=c, subject=s, runbook=b, open=bool(o)) for r, c, s, b, o in rows]
+
+    def find(self, client: str, beginning: str) -> str:
+        """The one run whose id begins so; raises `Invalid` for none or several."""
+        with self._reading() as db:
+            escaped = beginning.replace("%", "").replace("_", "")
+            rows = [row[0] for row in db.execute(self._sql["matching"], (client, escaped))]
+        if beginning in rows:
+            return beginning
+        if len(rows) == 1:
+            return str(rows[0])
+        what = f"no run begins with {beginning!r}" if not rows else f"several runs begin with {beginning!r}"
+        raise Invalid(what, next_move="`runbook status` lists the runs")
+
+    def subject_key(self, client: str, subject: str) -> bytes:
+        """The commitment key of a subject, made on first use."""
+        with self._transaction() as db:
+            db.execute(self._sql["add_key"], (client, subject, secrets.token_bytes(32)))
+            (key,) = db.execute(self._sql["key"], (client, subject)).fetchone()
+        return bytes(key)
+
+    def _insert(self, db: sqlite3.Connection, event: Event) -> None:
+        last = db.execute(self._sql["head"], (event.run,)).fetchone() or (0, FIRST)
+        if (event.seq, event.before) != (last[0] + 1, last[1]):
+            raise JournalError(
+                f"event {event.seq} does not follow event {last[0]}",
+                where=f"run {event.run}",
+                next_move="somebody else wrote to this run; `runbook resume` reads it anew",
+            )
+        values = (event.client, event.run, event.seq, event.at, event.who, event.kind)
+        db.execute(self._sql["append"], (*values, encoded(event.body), event.before, event.hash))
+
+    def _check_fence(self, db: sqlite3.Connection, lease: Lease) -> None:
+        held = db.execute(self._sql["lease"], (lease.run,)).fetchone()
+        if held is None or held[0] != lease.fence:
+            raise self._fenced(lease)
+
+    def _fenced(self, lease: Lease) -> Busy:
+        return Busy(
+            f"run {lease.run} was taken over by somebody else; this process writes nothing more",
+            next_move=f"`runbook status {lease.run}` shows how it goes on",
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._db
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._db
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+                self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+
+    def _trouble(self, error: Exception) -> JournalError:
+        return JournalError(
+            f"the journal cannot be used: {error}",
+            where=str(self._path),
+            next_move="check disk space and rights of the folder; nothing is done without a journal",
+        )
+
+
+def _statements() -> Mapping[str, str]:
+    """The statements of the .sql file by their `-- name:` line."""
+    text = resources.files(__package__).joinpath("sqlite.sql").read_text(encoding="utf-8")
+    found: dict[str, Json] = {}
+    for part in text.split("-- name: ")[1:]:
+        name, _, body = part.partition("\n")
+        found[name.strip()] = body.strip()
+    return found
