@@ -1,0 +1,34 @@
+"""The Microsoft Graph double: a small tenant over real HTTPS, with Graph's habits and its refusals.
+
+What it keeps on the shelf (table: key → object; fields that start with `_` are private
+and never shown):
+
+- `graph_users`: id → a user. `_manager` (id), `_direct` (SKU id → disabled plans),
+  `_inherited` (group id → SKU id → `Active` or a violation), `_mailbox` (its settings),
+  `_mailbox_from` (seconds since the epoch; None: no mailbox), `_old` and `_visible_from`
+  (what lag shows), `_version`.
+- `graph_groups`: id → a group. `_members`, `_owners` (ids), `_licences` (SKU ids), `_anchor`.
+- `graph_contacts`: id → a mail contact.
+- `graph_deleted`: id → a soft-deleted user or group, with `_kind` and the name it had.
+- `graph_skus`: SKU id → a subscription. `_others` (holders who are not modelled), `_excludes`.
+- `graph_passes`: id → a temporary access pass, with `_user` (id).
+- `graph_domains`: name → a domain; `graph_policies`: name → a policy; `graph_org`: the tenant.
+- `graph_apps`: client id → an application: its name, its permissions, its secret's digest.
+- `graph_log`: number → one request: what was asked by which application, and the answer's status.
+
+Behaviours and which of them are assumptions: docs/sandbox/graph.md.
+"""
+
+from __future__ import annotations
+
+from runbook_exec.sandbox.graph_cloud import Cloud
+from runbook_exec.sandbox.graph_licensing import Licensing
+from runbook_exec.sandbox.graph_tenant import found_tenant
+from runbook_exec.sandbox.rehearsal import Rehearsal
+
+__all__ = ["Cloud", "Licensing", "seed"]
+
+
+def seed(rehearsal: Rehearsal) -> None:
+    """Found the tenant: organisation, domains, subscriptions, policies, two applications."""
+    found_tenant(rehearsal)
