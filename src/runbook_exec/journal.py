@@ -44,6 +44,8 @@ class Kind(StrEnum):
     FAILED = "step.failed"
     WAITING = "step.waiting"
     DRIFTED = "step.drifted"
+    CONFIRMED = "step.confirmed"
+    """A person agreed to the step; a challenge takes two."""
     REOPENED = "step.reopened"
     """Done once, to be done again: what it made was held in memory only and is lost."""
 
@@ -145,6 +147,7 @@ class StepRecord:
     undo: Mapping[str, Json] = field(default_factory=dict)
     note: str = ""
     attempts: int = 0
+    confirmed_by: tuple[str, ...] = ()
     error: Mapping[str, Json] | None = None
     begun_at: str = ""
     ended_at: str = ""
@@ -270,13 +273,11 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
             status = StepStatus.BEGUN if body.get("in_doubt") else StepStatus.FAILED
             return replace(record, status=status, error=body["error"], ended_at=event.at)
         case Kind.WAITING | Kind.GATE:
-            # A far side that is merely looked at again leaves an intent standing as it is.
-            begun = record.status is StepStatus.BEGUN and not body.get("settled", True)
-            return replace(
-                record, status=StepStatus.BEGUN if begun else StepStatus.WAITING, note=body["reason"]
-            )
+            return replace(record, status=StepStatus.WAITING, note=body["reason"])
         case Kind.DRIFTED:
             return replace(record, status=StepStatus.DRIFTED, error=body["error"])
+        case Kind.CONFIRMED:
+            return replace(record, confirmed_by=(*record.confirmed_by, body["who"]))
         case Kind.REOPENED:
-            return replace(record, status=StepStatus.PENDING, note=body["reason"])
+            return replace(record, status=StepStatus.PENDING, note=body["reason"], change=None)
     return record

@@ -1,0 +1,172 @@
+"""The loop: plan again, compare, intend, apply, read back, record – step by step until done or stopped.
+
+`advance` is one call that goes on from wherever the journal says the run stands. What
+is recorded as over is never touched again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from runbook_exec.change import Deferred, Json
+from runbook_exec.errors import Busy, JournalError, RunbookError
+from runbook_exec.journal import Kind, Run, RunStatus, StepRecord, StepStatus
+from runbook_exec.model import OnFailure, Runbook, Step
+from runbook_exec.perform import perform
+from runbook_exec.plan import Line, Scope, Status, gathered_outputs, plan_step
+from runbook_exec.scribe import Scribe
+from runbook_exec.stop import Stop, error_body
+from runbook_exec.surroundings import Surroundings
+from runbook_exec.values import lost_secrets
+
+
+def advance(runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings) -> Run:
+    """Go on with a run until it is done or has to stop; the reason is in the journal."""
+    walk = _Walk(runbook, scribe, scope, around)
+    try:
+        walk.steps()
+    except Stop as stop:
+        return scribe.add(Kind.STOPPED, stop.body())
+    except (JournalError, Busy):
+        raise
+    except RunbookError as error:
+        return scribe.add(Kind.STOPPED, Stop.of(error).body())
+    except Exception as error:
+        scribe.add(Kind.STOPPED, Stop.defect(error).body())
+        raise
+    return scribe.add(Kind.DONE, {})
+
+
+class _Walk:
+    def __init__(self, runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings) -> None:
+        self.runbook, self.scribe, self.scope, self.around = runbook, scribe, scope, around
+        self.planned = {line["step"]: line for line in scribe.run.plan["lines"]}
+        self.sections = {
+            step.id: number for number, section in enumerate(runbook.sections) for step in section.steps
+        }
+        self.failed: list[str] = []
+        self.live: dict[tuple[str, int], Mapping[str, Any]] = {}
+
+    def steps(self) -> None:
+        for batch in self.runbook.batches():
+            if self.around.pause(0):
+                raise Stop(RunStatus.FAILED, "a person stopped it between two steps")
+            self._batch(batch)
+        if self.failed:
+            raise Stop(RunStatus.FAILED, "went on past failed steps: " + ", ".join(self.failed))
+
+    def _batch(self, batch: tuple[Step, ...]) -> None:
+        if len(batch) == 1:
+            self._step(batch[0])
+            return
+        with ThreadPoolExecutor(len(batch)) as pool:
+            futures = [pool.submit(self._step, step) for step in batch]
+        # All have ended; the first in written order that stopped says why the run does.
+        for future in futures:
+            future.result()
+
+    def _step(self, step: Step) -> None:
+        try:
+            self._perform(step)
+        except (JournalError, Busy):
+            raise
+        except (Stop, RunbookError) as trouble:
+            stop = trouble if isinstance(trouble, Stop) else self._unplannable(step, trouble)
+            if step.on_failure is OnFailure.CONTINUE and stop.status is RunStatus.FAILED:
+                self.failed.append(step.id)
+                self.scope.outputs[step.id] = Deferred(step.id)
+                return
+            raise stop from trouble
+
+    def _unplannable(self, step: Step, error: RunbookError) -> Stop:
+        """An error before anything was begun: reading or planning did not work."""
+        self.scribe.add(Kind.FAILED, {"step": step.id, "error": error_body(error)})
+        return Stop.of(error, step=step.id)
+
+    def _perform(self, step: Step) -> None:
+        records = self.scribe.run.records_of(step.id)
+        if not step.for_each and step.id in records and records[step.id].status.is_over:
+            self._give(step, [_outputs_of(records[step.id])])
+            return
+        over = {label for label, record in records.items() if record.status.is_over}
+        lines = plan_step(step, self.sections[step.id], self.scope, self.around.sessions.read, but=over)
+        for line in lines:
+            self._line(step, line)
+        ended = self.scribe.run.records_of(step.id)
+        self._give(step, [_outputs_of(ended[label]) for label in sorted(ended, key=_index)])
+
+    def _give(self, step: Step, parts: list[Any]) -> None:
+        """Let later steps read what this one gave; secrets made in this process stay as they are."""
+        live = [self.live.get((step.id, number), part) for number, part in enumerate(parts)]
+        if step.for_each and not (len(live) == 1 and live[0].get("skipped")):
+            self.scope.outputs[step.id] = gathered_outputs(live)
+        elif live:
+            self.scope.outputs[step.id] = live[0]
+
+    def _line(self, step: Step, line: Line) -> None:
+        approved = self.planned.get(line.step) or self.planned.get(step.id)
+        if line.status is Status.GATE:
+            self._gate(line)
+        outputs = perform(
+            step,
+            line,
+            approved,
+            scribe=self.scribe,
+            around=self.around,
+            replan=lambda: self._again(step, line.step),
+        )
+        self.live[step.id, _index(line.step)] = outputs
+
+    def _gate(self, line: Line) -> None:
+        reason = "waits for approval: " + describe_gate(line.gate.rule if line.gate else {})
+        self.scribe.add(Kind.GATE, {"step": line.step, "reason": reason})
+        raise Stop(
+            RunStatus.WAITING,
+            f"the gate {line.step!r} {reason}",
+            next_move="deciding at gates is not part of this version; the steps before it are done and recorded",
+        )
+
+    def _again(self, step: Step, label: str) -> Line:
+        """The line planned from a fresh read."""
+        others = _AllBut(label)
+        for line in plan_step(
+            step, self.sections[step.id], self.scope, self.around.sessions.read, but=others
+        ):
+            return line
+        raise Stop(RunStatus.DRIFTED, f"step {label!r} is no longer in the list that for_each gives")
+
+
+class _AllBut:
+    """Contains every label but one."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def __contains__(self, label: object) -> bool:
+        return label != self.label
+
+
+def _outputs_of(record: StepRecord) -> dict[str, Any]:
+    """What later steps read of a recorded step."""
+    if record.status is StepStatus.SKIPPED:
+        return {"skipped": True, "changed": False}
+    return {**lost_secrets(record.outputs), "changed": record.changed, "skipped": False}
+
+
+def _index(label: str) -> int:
+    number = label.partition("[")[2].rstrip("]")
+    return int(number) if number else 0
+
+
+def describe_gate(rule: Mapping[str, Json]) -> str:
+    """A gate's rule in words: `maria@… and 1 of it-leads`."""
+    for word, joint in (("all", " and "), ("any", " or ")):
+        if word in rule:
+            return joint.join(describe_gate(part) for part in rule[word])
+    count = rule.get("count", 1)
+    for kind in ("person", "group", "role"):
+        if kind in rule:
+            return str(rule[kind]) if kind == "person" else f"{count} of {kind} {rule[kind]}"
+    return "nobody named"

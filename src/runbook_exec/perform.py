@@ -1,0 +1,295 @@
+"""One line of the plan made true: compare, intend, apply, read back, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from runbook_exec.action import Action, Context, find
+from runbook_exec.agree import agree
+from runbook_exec.change import Change, Evidence, Json, Nature, Waiting
+from runbook_exec.drift import drift
+from runbook_exec.errors import Busy, Failed, JournalError, Refused, RunbookError, Transient, Unreachable
+from runbook_exec.journal import Kind, RunStatus, StepStatus
+from runbook_exec.model import Step
+from runbook_exec.plan import Line, Status, line_identity
+from runbook_exec.scribe import Scribe
+from runbook_exec.stop import Stop, error_body
+from runbook_exec.surroundings import Surroundings
+from runbook_exec.values import digest, plain
+
+READ_BACK_PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between looks at the far side after a write: some show it only after a while."""
+
+
+def perform(
+    step: Step,
+    line: Line,
+    approved: Mapping[str, Any] | None,
+    *,
+    scribe: Scribe,
+    around: Surroundings,
+    replan: Callable[[], Line],
+) -> Mapping[str, Any]:
+    """Bring one line about and give its outputs. Raises `Stop` where the run cannot go on."""
+    doing = _Doing(step=step, label=line.step, approved=approved, scribe=scribe, around=around, replan=replan)
+    return doing.settled(line) or doing.done(line)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Doing:
+    step: Step
+    label: str
+    approved: Mapping[str, Any] | None
+    scribe: Scribe
+    around: Surroundings
+    replan: Callable[[], Line]
+
+    # What needs no effect
+
+    def settled(self, line: Line) -> Mapping[str, Any] | None:
+        """The outputs where nothing is to be done; None where something is."""
+        record = self.scribe.run.record(self.label)
+        begun = record.status is StepStatus.BEGUN
+        if begun and record.nature == Nature.BLIND:
+            raise self._in_doubt("it was begun, and nothing tells whether it happened")
+        self._refuse_drift(line)
+        if line.status is Status.SKIP:
+            self.scribe.add(Kind.SKIPPED, {"step": self.label, "reason": line.reason})
+            return {"skipped": True, "changed": False}
+        if line.status is Status.LATER or line.change is None:
+            raise self._failed(
+                Failed(f"a value is missing: {line.reason}", next_move="see why the earlier step gave none")
+            )
+        if line.status is Status.SAME:
+            note = "was done before the interruption" if begun else "already so"
+            return self._adopted(line, changed=begun, note=note)
+        if line.change.blocked:
+            raise self._failed(Refused(line.change.blocked))
+        return None
+
+    def _refuse_drift(self, line: Line) -> None:
+        """Raise where the line is no longer what was planned and shown."""
+        record = self.scribe.run.record(self.label)
+        approved, begun = self.approved, record.change is not None
+        if begun and record.status is not StepStatus.WAITING:
+            # What was begun is measured by its own intent, which lay inside the plan.
+            approved = {"status": Status.CHANGE, "what": record.change}
+        found = drift(approved, line, begun=begun)
+        if found is None:
+            return
+        error = {
+            "kind": "drift",
+            "what": found.what,
+            "planned": plain(found.planned),
+            "found": plain(found.found),
+        }
+        self.scribe.add(Kind.DRIFTED, {"step": self.label, "error": error})
+        raise Stop(
+            RunStatus.DRIFTED,
+            f"step {self.label!r}: {found.what}",
+            next_move=f"`runbook resume {self.scribe.run.id} --replan` shows a new plan for what is left",
+            kind="drift",
+        )
+
+    def _adopted(self, line: Line, *, changed: bool, note: str) -> Mapping[str, Any]:
+        outputs = dict(line.change.outputs) if line.change else {}
+        body = {"step": self.label, "outputs": plain(outputs), "changed": changed, "note": note}
+        self.scribe.add(Kind.ADOPTED, body)
+        return {**outputs, "changed": changed, "skipped": False}
+
+    # What has an effect
+
+    def done(self, line: Line) -> Mapping[str, Any]:
+        """Try until it is so, attempts are used up or time is over."""
+        action = find(self.step.uses)
+        assert action is not None
+        patience = action.patience(line.args)
+        length = self.step.timeout if patience is None else patience
+        deadline = self.around.clock() + timedelta(seconds=length)
+        for attempt in range(1, self.step.retry.attempts + 1):
+            agree(self.step, self.label, action.nature, self.scribe, self.around)
+            self._intend(action, line)
+            try:
+                return self._tried(action, line, deadline)
+            except (JournalError, Busy, Stop):
+                raise
+            except RunbookError as error:
+                sent = isinstance(error, Unreachable) and error.sent
+                if sent and action.nature in {Nature.BLIND, Nature.HUMAN}:
+                    raise self._in_doubt(error.what, error=error) from error
+                passing = isinstance(error, Transient | Unreachable)
+                if not passing or attempt == self.step.retry.attempts:
+                    if sent and (outputs := self._found_done()):
+                        return outputs
+                    raise self._failed(error) from error
+                self.around.say(self.label, f"{error.what}; trying again")
+                self._pause(self._backoff(error, attempt), deadline, error.what)
+                line = self._planned_again(action)
+                if line.status is Status.SAME:
+                    return self._adopted(line, changed=True, note="the first attempt had worked")
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _found_done(self) -> Mapping[str, Any] | None:
+        """A write got no answer: look whether it happened. None where it did not, or nobody can tell."""
+        try:
+            line = self.replan()
+        except RunbookError:
+            return None
+        if line.status is not Status.SAME:
+            return None
+        return self._adopted(line, changed=True, note="there was no answer, but it was done")
+
+    def _planned_again(self, action: Action[Any]) -> Line:
+        line = self.replan()
+        self._refuse_drift(line)
+        return line
+
+    def _intend(self, action: Action[Any], line: Line) -> None:
+        if action.nature in {Nature.COMPUTES, Nature.WAITS}:
+            return
+        assert line.change is not None
+        body = {
+            "step": self.label,
+            "nature": action.nature.value,
+            "change": change_body(line.change),
+            "digest": digest(line_identity(line)),
+        }
+        self.scribe.add(Kind.INTENT, body)
+
+    def _tried(self, action: Action[Any], line: Line, deadline: datetime) -> Mapping[str, Any]:
+        assert line.change is not None
+        while True:
+            with self.around.sessions.use(action.provider) as session:
+                permitted = session.permit(line.change.writes) if session else nullcontext()
+                with permitted:
+                    outcome = action.apply(session, line.args, line.change, self._context(deadline))
+            if isinstance(outcome, Evidence):
+                return self._read_back(action, line, outcome, deadline)
+            again = self._waited(outcome, deadline)
+            if again is not None:
+                return again
+
+    def _waited(self, outcome: Waiting, deadline: datetime) -> Mapping[str, Any] | None:
+        """Wait and look again; the outputs once it is so."""
+        if outcome.every is None:
+            self.scribe.add(Kind.WAITING, {"step": self.label, "reason": outcome.reason})
+            raise Stop(
+                RunStatus.WAITING,
+                f"step {self.label!r} waits: {outcome.reason}",
+                next_move=f"`runbook resume {self.scribe.run.id}` goes on",
+            )
+        self.around.say(self.label, outcome.reason)
+        self._pause(outcome.every, deadline, outcome.reason)
+        line = self.replan()
+        if line.status is Status.SAME:
+            return self._adopted(line, changed=True, note="")
+        return None
+
+    def _read_back(
+        self, action: Action[Any], line: Line, evidence: Evidence, deadline: datetime
+    ) -> Mapping[str, Any]:
+        """Done means read back: the world must show what was planned."""
+        outputs = dict(line.change.outputs) if line.change else {}
+        if action.nature is Nature.WRITES and action.rereads:
+            seen = self._seen(deadline)
+            outputs.update(seen.change.outputs if seen.change else {})
+        outputs.update(evidence.outputs)
+        if action.nature is Nature.WRITES and line.change is not None:
+            with self.around.sessions.use(action.provider) as session:
+                missing = action.verify(session, line.args, line.change, evidence)
+            if missing:
+                raise Failed(
+                    f"applied, but reading it back shows: {missing}", next_move="look at the far side"
+                )
+        body = {
+            "step": self.label,
+            "outputs": plain(outputs),
+            "evidence": plain(evidence.answer),
+            "undo": plain(evidence.undo),
+        }
+        self.scribe.add(Kind.RESULT, body)
+        return {**outputs, "changed": True, "skipped": False}
+
+    def _seen(self, deadline: datetime) -> Line:
+        """The line once a fresh read finds nothing left to do."""
+        line = None
+        for pause in READ_BACK_PAUSES:
+            if pause:
+                self._pause(pause, deadline, "the far side does not show the change yet")
+            line = self.replan()
+            if line.status is Status.SAME:
+                return line
+        left = sorted(line.change.after or {}) if line and line.change else []
+        raise Failed(
+            "the far side accepted it, but reading back does not show it: " + ", ".join(left),
+            next_move="look at the far side; `runbook resume` tries again",
+        )
+
+    # Time and trouble
+
+    def _context(self, deadline: datetime) -> Context:
+        run = self.scribe.run
+        return Context(
+            client=run.client,
+            run=run.id,
+            step=self.label,
+            language=self.around.language,
+            project=self.around.project,
+            now=self.around.clock,
+            deadline=deadline,
+            say=lambda text: self.around.say(self.label, text),
+            record=self._record,
+            ask=self.around.ask,
+            story=lambda: self.around.story(self.scribe.run),
+        )
+
+    def _record(self, body: Mapping[str, Json]) -> None:
+        self.scribe.add(Kind.EVIDENCE, {"step": self.label, "evidence": plain(body)})
+
+    def _pause(self, seconds: float, deadline: datetime, reason: str) -> None:
+        left = (deadline - self.around.clock()).total_seconds()
+        if left <= 0:
+            raise Failed(
+                f"time is over: {reason}",
+                next_move="see why the far side takes so long, then `runbook resume`; or raise timeout:",
+            )
+        if self.around.pause(min(seconds, left)):
+            raise Stop(RunStatus.FAILED, f"a person stopped it while step {self.label!r} waited")
+
+    def _backoff(self, error: RunbookError, attempt: int) -> float:
+        asked = error.after if isinstance(error, Transient) else None
+        return asked if asked is not None else self.step.retry.backoff * 2.0 ** (attempt - 1)
+
+    def _failed(self, error: RunbookError) -> Stop:
+        self.scribe.add(Kind.FAILED, {"step": self.label, "error": error_body(error)})
+        return Stop.of(error, step=self.label)
+
+    def _in_doubt(self, why: str, *, error: RunbookError | None = None) -> Stop:
+        body = error_body(error) if error else {"kind": "in-doubt", "what": why}
+        self.scribe.add(Kind.FAILED, {"step": self.label, "error": body, "in_doubt": True})
+        return Stop(
+            RunStatus.IN_DOUBT,
+            f"step {self.label!r}: {why}",
+            next_move="look at the far side; this version cannot take your word for it yet",
+            kind="in-doubt",
+        )
+
+
+def change_body(change: Change) -> dict[str, Json]:
+    """A change as the journal keeps it: what compares, what tells, and the before-image."""
+    return {
+        "action": change.action,
+        "target": change.target,
+        "identity": plain(change.identity),
+        "before": plain(change.before),
+        "after": plain(change.after),
+        "request": plain(change.request),
+        "says": dict(change.says),
+        "outputs": plain(change.outputs),
+        "destructive": change.destructive,
+        "certainty": change.certainty.value,
+    }

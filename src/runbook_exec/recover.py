@@ -1,0 +1,63 @@
+"""Going on after an end that was none: what only memory held, and what must be done again for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runbook_exec import render
+from runbook_exec.journal import Run
+from runbook_exec.model import Runbook, Step
+from runbook_exec.secret import Secret
+from runbook_exec.values import lost_secrets
+
+
+def to_reopen(runbook: Runbook, run: Run) -> list[str]:
+    """Labels of done steps to do again: they made a secret that a step still to do needs, or used it.
+
+    Secrets live in memory only. A new one must be set everywhere the lost one was.
+    """
+    over = {step.id for step in runbook.steps() if _is_over(run, step.id)}
+    lost = {
+        step.id
+        for step in runbook.steps()
+        if step.id in over
+        and any(_secrets(lost_secrets(record.outputs)) for record in run.records_of(step.id).values())
+    }
+    needed = {name for step in runbook.steps() if step.id not in over for name in reads(step) if name in lost}
+    again = {
+        step.id for step in runbook.steps() if step.id in over and (step.id in needed or needed & reads(step))
+    }
+    return [label for step_id in again for label in run.records_of(step_id)]
+
+
+def unknown_secrets(runbook: Runbook, run: Run, inputs: Mapping[str, Any]) -> set[str]:
+    """Names of secret inputs that a step still to do needs and whose value nobody has any more."""
+    needed: set[str] = set()
+    for step in runbook.steps():
+        if not _is_over(run, step.id):
+            needed |= reads(step)
+    return {
+        name for name in needed & set(inputs) if any(secret.is_planned for secret in _secrets(inputs[name]))
+    }
+
+
+def reads(step: Step) -> set[str]:
+    """The first part of every name that a step's expressions read."""
+    texts = [text for _, text in render.strings([step.args, step.when, step.for_each]) if "{{" in text]
+    return {path[0] for text in texts for path in render.names(text)}
+
+
+def _is_over(run: Run, step_id: str) -> bool:
+    records = run.records_of(step_id)
+    return bool(records) and all(record.status.is_over for record in records.values())
+
+
+def _secrets(value: Any) -> list[Secret]:
+    if isinstance(value, Secret):
+        return [value]
+    if isinstance(value, Mapping):
+        return [found for item in value.values() for found in _secrets(item)]
+    if isinstance(value, list | tuple):
+        return [found for item in value for found in _secrets(item)]
+    return []

@@ -1,0 +1,44 @@
+"""Why a run stops before its end, as one small value."""
+
+from __future__ import annotations
+
+from runbook_exec.change import Json
+from runbook_exec.errors import RunbookError
+from runbook_exec.journal import RunStatus
+
+
+class Stop(Exception):
+    """The run stops here; everything before is done and recorded."""
+
+    def __init__(self, status: RunStatus, why: str, *, next_move: str = "", kind: str = "") -> None:
+        super().__init__(why)
+        self.status, self.why, self.next_move, self.kind = status, why, next_move, kind
+
+    @classmethod
+    def of(cls, error: RunbookError, *, step: str = "") -> Stop:
+        """The stop that an error means."""
+        why = f"step {step!r}: {error.what}" if step else error.what
+        return cls(RunStatus.FAILED, why, next_move=error.next_move, kind=error.kind)
+
+    @classmethod
+    def defect(cls, error: Exception) -> Stop:
+        """The stop after an error of our own making. Its text is not kept: it may hold anything."""
+        return cls(
+            RunStatus.FAILED,
+            f"a defect in this program ({type(error).__name__})",
+            next_move="`runbook resume` reads the world before it goes on; report the defect with --debug",
+            kind="defect",
+        )
+
+    def body(self) -> dict[str, Json]:
+        return {
+            "status": self.status.value,
+            "why": self.why,
+            "next_move": self.next_move,
+            "kind": self.kind,
+        }
+
+
+def error_body(error: RunbookError) -> dict[str, Json]:
+    """An error as the journal keeps it."""
+    return {"kind": error.kind, "what": error.what, "where": error.where, "next_move": error.next_move}

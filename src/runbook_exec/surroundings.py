@@ -1,0 +1,40 @@
+"""Everything of the world that executing needs, handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from runbook_exec.action import Answer, Question
+from runbook_exec.change import Facts, Ref
+from runbook_exec.journal import Run
+
+
+class Sessions(Protocol):
+    """The far sides of one environment, opened when first used."""
+
+    def use(self, provider: str) -> AbstractContextManager[Any]:
+        """A session that may write, for one step alone; None for a provider without a far side."""
+
+    def read(self, refs: Sequence[Ref]) -> Facts:
+        """Read many things, each through its own provider."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Everything of the world that executing needs, handed in."""
+
+    sessions: Sessions
+    clock: Callable[[], datetime]
+    pause: Callable[[float], bool]
+    """Sleeps that many seconds; True where a person asked the run to stop meanwhile."""
+    say: Callable[[str, str], None]
+    """(step, text): progress for whoever watches."""
+    ask: Callable[[Question], Answer | None]
+    story: Callable[[Run], str]
+    project: Path
+    language: str
