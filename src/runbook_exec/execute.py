@@ -100,10 +100,7 @@ class _Walk:
     def _give(self, step: Step, parts: list[Any]) -> None:
         """Let later steps read what this one gave; secrets made in this process stay as they are."""
         live = [self.live.get((step.id, number), part) for number, part in enumerate(parts)]
-        if step.for_each and not (len(live) == 1 and live[0].get("skipped")):
-            self.scope.outputs[step.id] = gathered_outputs(live)
-        elif live:
-            self.scope.outputs[step.id] = live[0]
+        self.scope.outputs[step.id] = joined(step, live)
 
     def _line(self, step: Step, line: Line) -> None:
         approved = self.planned.get(line.step) or self.planned.get(step.id)
@@ -170,3 +167,21 @@ def describe_gate(rule: Mapping[str, Json]) -> str:
         if kind in rule:
             return str(rule[kind]) if kind == "person" else f"{count} of {kind} {rule[kind]}"
     return "nobody named"
+
+
+def outputs_so_far(runbook: Runbook, run: Run) -> dict[str, Any]:
+    """What the steps that are over gave, by step id, as later steps read it."""
+    given: dict[str, Any] = {}
+    for step in runbook.steps():
+        records = run.records_of(step.id)
+        if not records or not all(record.status.is_over for record in records.values()):
+            continue
+        given[step.id] = joined(step, [_outputs_of(records[label]) for label in sorted(records, key=_index)])
+    return given
+
+
+def joined(step: Step, parts: list[Mapping[str, Any]]) -> Any:
+    """The outputs of a step: its own, or those of all its elements."""
+    if step.for_each and not (len(parts) == 1 and parts[0].get("skipped")):
+        return gathered_outputs(parts)
+    return parts[0] if parts else {"changed": False, "skipped": True}

@@ -1,0 +1,36 @@
+"""Whoever started this process, and how the program talks to them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runbook_exec.action import Answer, Question
+from runbook_exec.scribe import Watch
+
+
+def nobody_there(question: Question) -> Answer | None:
+    """Answers for nobody: there is no person at a terminal."""
+    return None
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """Whoever started this process: their name, language, and how to talk to them."""
+
+    who: str
+    language: str
+    ask: Callable[[Question], Answer | None] = nobody_there
+    watch: Watch = lambda event, run: None
+    say: Callable[[str, str], None] = lambda step, text: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when the person asks to stop; the step in flight is settled first."""
+
+
+def person() -> str:
+    """The operating system's name for whoever runs this process; no variable can change it."""
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_name

@@ -1,0 +1,171 @@
+"""A run as people read it: the checklist with what happened, as rows and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from runbook_exec.change import Words
+from runbook_exec.journal import Run, StepRecord, StepStatus
+from runbook_exec.model import Mode, Runbook, Step
+
+MARKS = {
+    StepStatus.PENDING: "·",
+    StepStatus.BEGUN: "…",
+    StepStatus.WAITING: "⏸",
+    StepStatus.DONE: "✓",
+    StepStatus.SKIPPED: "–",
+    StepStatus.FAILED: "✗",
+    StepStatus.DRIFTED: "≠",
+}
+
+WORDS = {
+    "en": {
+        "done": "done",
+        "same": "already so",
+        "skipped": "not needed",
+        "pending": "not yet",
+        "begun": "begun, not settled",
+        "waiting": "waits",
+        "failed": "failed",
+        "drifted": "no longer as planned",
+        "run": "Run",
+        "runbook": "Runbook",
+        "requester": "Started by",
+        "environment": "Environment",
+        "plan": "Plan",
+        "status": "Status",
+        "step": "Step",
+        "result": "Result",
+        "when": "When",
+        "statuses": {},
+    },
+    "de": {
+        "done": "erledigt",
+        "same": "war schon so",
+        "skipped": "nicht nötig",
+        "pending": "noch nicht",
+        "begun": "begonnen, ungeklärt",
+        "waiting": "wartet",
+        "failed": "fehlgeschlagen",
+        "drifted": "nicht mehr wie geplant",
+        "run": "Lauf",
+        "runbook": "Checkliste",
+        "requester": "Gestartet von",
+        "environment": "Umgebung",
+        "plan": "Plan",
+        "status": "Stand",
+        "step": "Punkt",
+        "result": "Ergebnis",
+        "when": "Wann",
+        "statuses": {
+            "running": "läuft",
+            "waiting": "wartet",
+            "failed": "fehlgeschlagen",
+            "drifted": "nicht mehr wie geplant",
+            "in doubt": "ungeklärt",
+            "done": "erledigt",
+        },
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One checklist item and where it stands."""
+
+    step: str
+    section: int
+    title: str
+    status: StepStatus
+    says: str
+    """What happened, or is wrong, in a few words."""
+    ended_at: str = ""
+    begun_at: str = ""
+
+
+def rows(run: Run, runbook: Runbook, language: str) -> Iterator[Row]:
+    """Every item in written order; a `for_each` gives one row for each of its elements."""
+    for number, section in enumerate(runbook.sections):
+        for step in section.steps:
+            records = run.records_of(step.id) or {step.id: StepRecord()}
+            for label, record in sorted(records.items(), key=lambda item: _index(item[0])):
+                yield Row(
+                    step=label,
+                    section=number,
+                    title=titled(step.title, language),
+                    status=record.status,
+                    says=_says(record, step, language),
+                    ended_at=record.ended_at,
+                    begun_at=record.begun_at,
+                )
+
+
+def titled(words: Words, language: str) -> str:
+    """The text in a language, or in the first one there is."""
+    return words.get(language) or next(iter(words.values()), "")
+
+
+def story(run: Run, runbook: Runbook, language: str) -> str:
+    """The whole checklist as Markdown, for a ticket. Texts from outside cannot become markup."""
+    words = WORDS.get(language, WORDS["en"])
+    started = run.started
+    status = words["statuses"].get(run.status.value, run.status.value)  # type: ignore[attr-defined]
+    head = [
+        f"# {_plain(titled(runbook.title, language))}",
+        "",
+        f"- {words['run']}: {run.id}",
+        f"- {words['runbook']}: {runbook.name} ({runbook.digest[:12]})",
+        f"- {words['requester']}: {_plain(str(started.get('requester', '')))}",
+        f"- {words['environment']}: {started.get('environment', '')}",
+        f"- {words['plan']}: {run.plan.get('digest', '')}",
+        f"- {words['status']}: {status}",
+    ]
+    body: list[str] = []
+    section = -1
+    for row in rows(run, runbook, language):
+        if row.section != section:
+            section = row.section
+            body += ["", f"## {_plain(titled(runbook.sections[section].title, language))}", ""]
+        when = f" ({_clock(row.ended_at)})" if row.ended_at else ""
+        says = f": {_plain(row.says)}" if row.says else ""
+        body.append(f"- {MARKS[row.status]} {_plain(row.title)}{says}{when}")
+    return "\n".join([*head, *body, ""])
+
+
+def _says(record: StepRecord, step: Step, language: str) -> str:
+    words = WORDS.get(language, WORDS["en"])
+    match record.status:
+        case StepStatus.DONE if not record.changed:
+            return str(words["same"])
+        case StepStatus.DONE if record.change:
+            return titled(record.change.get("says", {}), language) or str(words["done"])
+        case StepStatus.DONE:
+            return str(words["done"])
+        case StepStatus.SKIPPED:
+            return str(words["skipped"])
+        case StepStatus.FAILED | StepStatus.DRIFTED:
+            return str((record.error or {}).get("what", words[record.status.value]))
+        case StepStatus.WAITING:
+            return record.note
+        case StepStatus.BEGUN:
+            return str(words["begun"])
+    return "" if step.mode is Mode.AUTO else str(words["pending"])
+
+
+def _plain(text: str) -> str:
+    """One line in which nothing is Markdown or HTML."""
+    shown = " ".join(text.split())
+    for character in "\\`*_[]<>#|":
+        shown = shown.replace(character, "\\" + character)
+    return shown
+
+
+def _clock(at: str) -> str:
+    return datetime.fromisoformat(at).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _index(label: str) -> int:
+    number = label.partition("[")[2].rstrip("]")
+    return int(number) if number else 0

@@ -1,0 +1,240 @@
+"""`runbook.yaml`: which client and environments there are, and how each far side is reached.
+
+Passwords never stand in it: a secret is a reference (`env:`, `file:`, `credential:`,
+`keyring:`) that is looked up when a connection is opened.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runbook_exec import check, document
+from runbook_exec.change import Json
+from runbook_exec.errors import Invalid, Problems
+from runbook_exec.secret import Secret
+
+FILE = "runbook.yaml"
+STATE = ".runbook"
+
+SECRET_KEYS = frozenset({"password", "client_secret", "token", "passphrase"})
+"""Keys of a connection whose values must be references."""
+
+_NAME = {"type": "string", "minLength": 1}
+_ENVIRONMENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["sandbox", "real"], "description": "sandbox: the rehearsal company on loopback"},
+        "ask_before_writing": {"type": "boolean"},
+        "language": {"enum": ["en", "de"]},
+        "site": {"type": "object", "description": "values that runbooks read as site.…"},
+        "connections": {"type": "object", "additionalProperties": {"type": "object"}},
+        "protected": {
+            "type": "object",
+            "description": "far-side names by class that guards keep untouched",
+            "additionalProperties": {"type": "array", "items": _NAME},
+        },
+    },
+    "additionalProperties": False,
+}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["client", "environments"],
+    "properties": {
+        "client": {"type": "string", "pattern": "^[a-z][a-z0-9-]*$", "description": "whose estate this is"},
+        "language": {"enum": ["en", "de"]},
+        "default": {**_NAME, "description": "the environment that is used if none is named"},
+        "site": {"type": "object"},
+        "environments": {"type": "object", "additionalProperties": _ENVIRONMENT, "minProperties": 1},
+    },
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """One set of connections."""
+
+    name: str
+    client: str
+    folder: Path
+    is_sandbox: bool
+    ask_before_writing: bool
+    language: str
+    site: Mapping[str, Json]
+    connections: Mapping[str, Mapping[str, Json]]
+    protected: Mapping[str, tuple[str, ...]]
+
+    def connection(self, provider: str, *, write: bool) -> dict[str, Json]:
+        """What a provider needs to open a session, references looked up.
+
+        For a session that only reads, the keys under `planning` replace the others, so
+        that planning can use an identity which has no right to write.
+        """
+        if provider not in self.connections:
+            raise Invalid(
+                f"the environment {self.name!r} has no connection {provider!r}",
+                where=str(self.folder / FILE),
+                next_move=f"add it under environments.{self.name}.connections; `runbook doctor` checks it",
+            )
+        found = dict(self.connections[provider])
+        planning = found.pop("planning", {})
+        merged = found if write else {**found, **planning}
+        where = f"connection {provider!r} of environment {self.name!r}"
+        return {"project": str(self.folder), **{k: looked_up(k, v, where) for k, v in merged.items()}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A folder with runbooks, playbooks, templates, inventory and `runbook.yaml`."""
+
+    folder: Path
+    settings: Mapping[str, Any]
+
+    @property
+    def state(self) -> Path:
+        """Where the journal and the sandbox live."""
+        return self.folder / STATE
+
+    @property
+    def client(self) -> str:
+        return str(self.settings["client"])
+
+    @property
+    def language(self) -> str:
+        return str(self.settings.get("language", "en"))
+
+    def environment(self, name: str | None, connections: Mapping[str, Any] | None = None) -> Environment:
+        """The environment of this name (or the default one), with its site values complete.
+
+        `connections` of a running sandbox are laid under what the file says.
+        """
+        chosen = name or str(self.settings.get("default", next(iter(self.settings["environments"]))))
+        known = self.settings["environments"]
+        if chosen not in known:
+            raise Invalid(
+                f"there is no environment {chosen!r}",
+                where=str(self.folder / FILE),
+                next_move=check.nearest(chosen, sorted(known)),
+            )
+        body = known[chosen]
+        site = {**self.settings.get("site", {}), **body.get("site", {})}
+        return Environment(
+            name=chosen,
+            client=self.client,
+            folder=self.folder,
+            is_sandbox=body.get("kind") == "sandbox",
+            ask_before_writing=body.get("ask_before_writing", body.get("kind") != "sandbox"),
+            language=body.get("language", self.language),
+            site=self._with_files(site),
+            connections={**(connections or {}), **body.get("connections", {})},
+            protected={k: tuple(v) for k, v in body.get("protected", {}).items()},
+        )
+
+    def _with_files(self, value: Any) -> Any:
+        """`{from: inventory/profiles.yaml}` → the content of that file."""
+        if not isinstance(value, Mapping):
+            return value
+        if set(value) == {"from"}:
+            name = str(value["from"])
+            path = (self.folder / name).resolve()
+            if not path.is_relative_to(self.folder.resolve()):
+                raise Invalid(
+                    f"site value from {name!r} leaves the project folder", where=str(self.folder / FILE)
+                )
+            return document.parse(_read(path), file=name).data
+        return {key: self._with_files(item) for key, item in value.items()}
+
+
+def find_project(start: Path) -> Project:
+    """The project that `start` is in: the nearest folder upwards that holds `runbook.yaml`."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return _load(folder)
+    raise Invalid(
+        f"no {FILE} in this folder or above it",
+        where=str(start),
+        next_move="`runbook init` makes a project here",
+    )
+
+
+def _load(folder: Path) -> Project:
+    doc = document.parse(_read(folder / FILE), file=FILE)
+    found = list(check.problems(doc.data, SCHEMA, lambda path: str(doc.place(path))))
+    if not found:
+        found = list(_secrets_in_clear(doc))
+    if found:
+        raise Problems(found)
+    return Project(folder=folder, settings=doc.data)
+
+
+def _secrets_in_clear(doc: document.Document) -> Any:
+    for path in doc.places:
+        value: Any = doc.data
+        for part in path:
+            value = value[part]
+        if path and path[-1] in SECRET_KEYS and not (isinstance(value, str) and _is_reference(value)):
+            yield Invalid(
+                f"{path[-1]} stands here in clear",
+                where=str(doc.place(path)),
+                next_move="write a reference: env:NAME, file:/path, credential:NAME or keyring:service/name",
+            )
+
+
+def looked_up(key: str, value: Json, where: str) -> Json:
+    """A connection's value with its reference looked up; secret keys give a `Secret`."""
+    if isinstance(value, Mapping):
+        return {name: looked_up(name, item, where) for name, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    if not _is_reference(value):
+        return value
+    text = _look_up(value, f"{where}, {key}")
+    return Secret(text, rule=key) if key in SECRET_KEYS else text
+
+
+_REFERENCES = ("env:", "file:", "credential:", "keyring:")
+
+
+def _is_reference(value: str) -> bool:
+    return value.startswith(_REFERENCES)
+
+
+def _look_up(reference: str, where: str) -> str:
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        found = os.environ.get(name)
+    elif kind == "file":
+        found = _read(Path(name)).decode().rstrip("\n")
+    elif kind == "credential":
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        found = _read(Path(folder) / Path(name).name).decode().rstrip("\n") if folder else None
+    else:
+        found = _from_keyring(name, where)
+    if not found:
+        raise Invalid(
+            f"{reference} names nothing", where=where, next_move="set it; `runbook doctor` checks again"
+        )
+    return found
+
+
+def _from_keyring(name: str, where: str) -> str | None:
+    try:
+        import keyring
+    except ModuleNotFoundError as error:
+        raise Invalid(
+            "keyring: needs the package keyring", where=where, next_move="pip install keyring"
+        ) from error
+    service, _, user = name.partition("/")
+    found: str | None = keyring.get_password(service, user)
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"cannot be read: {error.strerror}", where=str(path)) from error
