@@ -1,13 +1,13 @@
 """Action cases as data: arguments + what is read → the change. One YAML file a case.
 
-    says: creates a disabled account where none exists    # the sentence that must be true
-    example: true                                         # shown on the action's page
-    with: {dn: …}                                         # as in a runbook; a secret: {$secret: its rule}
-    facts:                                                # what reading answers; others do not exist
-      - {kind: ldap.entry, key: "cn=…", state: {cn: Anna}}
-    change: {target: …, before: {…}, after: {…}, …}       # any fields of Change, compared one by one
-    undo: {before: {…}, after: {…}}                       # optional; or  irreversible: part of the reason
-    error: {kind: refused, what: part of the sentence}    # instead of change
+says: creates a disabled account where none exists    # the sentence that must be true
+example: true                                         # shown on the action's page
+with: {dn: …}                                         # as in a runbook; a secret: {$secret: its rule}
+facts:                                                # what reading answers; others do not exist
+  - {kind: ldap.entry, key: "cn=…", state: {cn: Anna}}
+change: {target: …, before: {…}, after: {…}, …}       # any fields of Change, compared one by one
+undo: {before: {…}, after: {…}}                       # optional; or  irreversible: part of the reason
+error: {kind: refused, what: part of the sentence}    # instead of change
 """
 
 from __future__ import annotations

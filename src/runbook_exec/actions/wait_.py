@@ -1,0 +1,142 @@
+"""Waiting until a far side says that something is so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from runbook_exec import duration
+from runbook_exec.action import Action, Args, Context, register
+from runbook_exec.change import (
+    Assumed,
+    Change,
+    Deferred,
+    Effect,
+    Facts,
+    Json,
+    Nature,
+    Ref,
+    State,
+    Waiting,
+    same,
+)
+from runbook_exec.values import THIS
+
+_WORDS = {
+    "graph.mailbox": ("mailbox", "Postfach"),
+    "graph.user": ("cloud account", "Cloud-Konto"),
+    "ldap.entry": ("directory entry", "Verzeichniseintrag"),
+    "ldap.person": ("directory account", "Verzeichniskonto"),
+    "ticket.ticket": ("ticket", "Ticket"),
+}
+"""What a reader calls the thing; others are called by their kind."""
+
+
+class UntilArgs(Args, frozen=True, kw_only=True):
+    read: Annotated[
+        str,
+        msgspec.Meta(
+            description="what is looked at: graph.mailbox, graph.user, ldap.entry, …",
+            pattern=r"^[a-z]+\.[a-z_]+$",
+        ),
+    ]
+    of: Annotated[str, msgspec.Meta(description="whose or which: a UPN, a DN, an id", min_length=1)]
+    deadline: Annotated[
+        str, msgspec.Meta(description="how long at most, then the step fails: 30m", pattern=duration.PATTERN)
+    ]
+    has: Annotated[
+        dict[str, Json],
+        msgspec.Meta(
+            description="attributes it must have, with their values (one of several suffices); else: it exists"
+        ),
+    ] = msgspec.field(default_factory=dict)
+    every: Annotated[str, msgspec.Meta(description="time between two looks", pattern=duration.PATTERN)] = (
+        "20s"
+    )
+
+
+@register
+class Until(Action[UntilArgs]):
+    """Wait until something exists, or has certain values, at a far side.
+
+    Nothing is written. Later steps are planned as if it were so already; values that only
+    the far side can give are shown as *known later*. The waiting run costs no process and
+    survives a restart. After `deadline` the step fails and says what it last saw.
+    """
+
+    name = "wait.until"
+    nature = Nature.WAITS
+    undoable = False
+    Args = UntilArgs
+    outputs: ClassVar[Mapping[str, str]] = {"state": "what was read when it was so"}
+
+    def reads(self, args: UntilArgs, facts: Facts) -> Sequence[Ref]:
+        return (_ref(args),)
+
+    def plan(self, args: UntilArgs, facts: Facts) -> Change:
+        ref = _ref(args)
+        now = facts.get(ref)
+        target = f"{args.read} {args.of}"
+        en, de = _WORDS.get(args.read, (args.read, args.read))
+        if _is_so(now, args.has):
+            return Change(
+                action=self.name,
+                target=target,
+                before={"ready": True},
+                after={"ready": True},
+                says={
+                    "en": f"The {en} of {args.of} is {_wanted(args.has, 'there')}",
+                    "de": f"{de} von {args.of} ist {_wanted(args.has, 'da')}",
+                },
+                outputs={"state": now},
+            )
+        return Change(
+            action=self.name,
+            target=target,
+            before={"ready": False},
+            after={"ready": True},
+            says={
+                "en": f"Wait until the {en} of {args.of} is {_wanted(args.has, 'there')}, at most {args.deadline}",
+                "de": f"Warten, bis {de} von {args.of} {_wanted(args.has, 'da')} ist, höchstens {args.deadline}",
+            },
+            effects=(_effect(ref, now, args.has),),
+            outputs={"state": Deferred(THIS, "state")},
+        )
+
+    def apply(self, session: Any, args: UntilArgs, change: Change, ctx: Context) -> Waiting:
+        says = change.says.get(ctx.language, change.says["en"])
+        return Waiting(reason=says, every=duration.seconds(args.every))
+
+    def patience(self, args: UntilArgs) -> float:
+        return duration.seconds(args.deadline)
+
+
+def _ref(args: UntilArgs) -> Ref:
+    # Cloud keys are lower case by agreement; a directory folds its own keys.
+    return Ref(args.read, args.of.lower() if args.read.startswith("graph.") else args.of)
+
+
+def _effect(ref: Ref, now: State, has: Mapping[str, Json]) -> Effect:
+    """Seen by later steps: what exists keeps its values, what does not has `has` and the unknown."""
+    if now is None:
+        return Effect(ref, Assumed(has, step=THIS), whole=True)
+    return Effect(ref, dict(has))
+
+
+def _is_so(now: State, has: Mapping[str, Json]) -> bool:
+    if now is None:
+        return False
+    for name, wanted in has.items():
+        present = now.get(name)
+        if isinstance(present, list | tuple) and not isinstance(wanted, list | tuple):
+            if not any(same(item, wanted) for item in present):
+                return False
+        elif not same(present, wanted):
+            return False
+    return True
+
+
+def _wanted(has: Mapping[str, Json], exists: str) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in has.items()) or exists
