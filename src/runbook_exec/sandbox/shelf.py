@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ class Shelf:
         return None if row is None else json.loads(row[0])
 
     def put(self, table: str, key: str, body: dict[str, Any]) -> None:
-        self._db.execute("INSERT OR REPLACE INTO shelf VALUES (?,?,?)", (table, key, json.dumps(body)))
+        self._db.execute(
+            "INSERT INTO shelf VALUES (?,?,?) ON CONFLICT (tab, key) DO UPDATE SET body = excluded.body",
+            (table, key, json.dumps(body)),
+        )
 
     def drop(self, table: str, key: str) -> None:
         self._db.execute("DELETE FROM shelf WHERE tab=? AND key=?", (table, key))
@@ -39,6 +43,25 @@ class Shelf:
         rows = self._db.execute("SELECT key, body FROM shelf WHERE tab=? ORDER BY rowid", (table,)).fetchall()
         for key, body in rows:
             yield key, json.loads(body)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is put and dropped in here is kept all or none, whatever kills the process."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def stamp(self) -> tuple[int, int]:
+        """Changes whenever anybody, in this process or another, has written anything."""
+        row = self._db.execute("PRAGMA data_version").fetchone()
+        return self._db.total_changes, int(row[0])
 
     def clear(self) -> None:
         self._db.execute("DELETE FROM shelf")
