@@ -1,0 +1,95 @@
+"""Talking to the person at the terminal: missing inputs, checklist items, secrets shown once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runbook_exec import check, inputs
+from runbook_exec.action import Answer, Question
+from runbook_exec.cli.options import in_terminal
+from runbook_exec.errors import Invalid
+from runbook_exec.visible import visible
+
+
+def collect(schema: Mapping[str, Any], pairs: tuple[str, ...], file: str | None) -> dict[str, Any]:
+    """All inputs: from the file, then `-i` over it, then asked for where a person is there."""
+    values = _from_file(file, schema) if file else {}
+    values = inputs.merged(values, inputs.from_pairs(pairs, schema))
+    if in_terminal() and file != "-":
+        for path, sub in list(inputs.missing(values, schema)):
+            _set(values, path, _asked(path, sub))
+    return values
+
+
+def _from_file(file: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise Invalid(
+            f"cannot be read: {error.strerror}", where=file, next_move="name an existing file"
+        ) from error
+    return inputs.from_file(text, file=file, schema=schema)
+
+
+def _asked(path: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
+    """Ask until the answer fits the schema."""
+    about = schema.get("description", "")
+    options = schema.get("enum")
+    click.echo(f"{'.'.join(path)}" + (f" – {about}" if about else ""))
+    if options:
+        click.echo("  one of: " + ", ".join(map(str, options)))
+    while True:
+        text = click.prompt("  ", prompt_suffix="> ", hide_input=schema.get("secret") is True)
+        value = inputs.typed(text, schema)
+        wrong = list(check.problems(value, schema, lambda _: ""))
+        if not wrong:
+            return value
+        for problem in wrong:
+            click.echo(
+                f"  {visible(problem.what)}" + (f" ({problem.next_move})" if problem.next_move else "")
+            )
+
+
+def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for name in path[:-1]:
+        values = values.setdefault(name, {})
+    values[path[-1]] = value
+
+
+def ask(question: Question, who: str) -> Answer | None:
+    """Put a checklist item to the person; None where they say it is not done."""
+    click.echo()
+    click.echo(click.style(f"▢ {visible(question.title)}", bold=True))
+    if question.text:
+        click.echo(visible(question.text))
+    _show_once(question)
+    for item in question.items:
+        if not click.confirm(f"  {visible(item)}", default=True):
+            return None
+    if not click.confirm("  Done?" if not question.items else "  All done?", default=False):
+        return None
+    return Answer(who=who)
+
+
+def _show_once(question: Question) -> None:
+    """Show secrets until Enter is pressed, then take them off the screen."""
+    if not question.reveal:
+        return
+    lines = [f"    {name}: {secret.reveal()}" for name, secret in question.reveal.items()]
+    click.echo("  shown once; press Enter when it is written down or handed over")
+    for line in lines:
+        click.echo(line)
+    click.prompt("  ", default="", show_default=False, prompt_suffix="")
+    if sys.stdout.isatty():
+        click.echo(f"\x1b[{len(lines) + 1}A\x1b[J", nl=False)
+    click.echo("  (taken off the screen)")
+
+
+def rehearsed(question: Question) -> Answer:
+    """The answer of a rehearsal, in which nobody hands over a real laptop."""
+    return Answer(who="rehearsal", text="confirmed by --rehearse; nobody did it")

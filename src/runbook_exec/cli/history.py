@@ -1,0 +1,154 @@
+"""status, log: what happened, from the journal alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from runbook_exec.cli import options
+from runbook_exec.visible import visible
+
+
+@click.command()
+@click.argument("run_id", metavar="[RUN]", required=False)
+@options.environment
+@options.language_option
+@options.json_option
+@click.option("--limit", default=20, show_default=True, help="How many runs to list.")
+def status(run_id: str | None, *, as_json: bool, limit: int, **given: Any) -> None:
+    """Show the newest runs, or one run's checklist."""
+    app = options.open_app(given)
+    if run_id is None:
+        _list(app, limit, as_json=as_json)
+        return
+    from runbook_exec.app import runbook_of
+
+    run = app.run(app.find(run_id))
+    runbook = runbook_of(run)
+    if as_json:
+        click.echo(json.dumps(run_json(run, runbook), ensure_ascii=False, indent=2))
+        return
+    _checklist(run, runbook, app.desk.language)
+
+
+def _list(app: Any, limit: int, *, as_json: bool) -> None:
+    found = []
+    for entry in app.runs(limit=limit):
+        run = app.run(entry.run)
+        found.append(
+            {
+                "run": run.id,
+                "runbook": entry.runbook,
+                "subject": entry.subject,
+                "status": run.status.value,
+                "started": run.started_at,
+                "by": run.started["requester"],
+                "why": run.why,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    if not found:
+        click.echo("No runs yet. `runbook list` shows the runbooks.")
+    for row in found:
+        click.echo(
+            visible(
+                f"{row['run']}  {row['status']:<9} {row['runbook']:<20} {row['subject']:<12} "
+                f"{row['started'][:16].replace('T', ' ')} UTC  {row['by']}"
+            )
+        )
+        if row["why"]:
+            click.echo(f"    {visible(row['why'])}")
+
+
+def _checklist(run: Any, runbook: Any, language: str) -> None:
+    from runbook_exec import report
+    from runbook_exec.cli.checklist import COLOURS
+
+    click.echo(f"{report.titled(runbook.title, language)} – run {run.id}: {run.status.value}")
+    if run.why:
+        click.echo(f"  {visible(run.why)}")
+    section = -1
+    for row in report.rows(run, runbook, language):
+        if row.section != section:
+            section = row.section
+            click.echo(
+                "\n" + click.style(report.titled(runbook.sections[section].title, language), bold=True)
+            )
+        mark = click.style(report.MARKS[row.status], fg=COLOURS.get(row.status))
+        says = f" – {visible(row.says)}" if row.says else ""
+        click.echo(f"  {mark} {visible(row.title)}{says}")
+    if run.next_move:
+        click.echo(f"\nnext: {visible(run.next_move)}")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@options.environment
+@options.language_option
+@options.json_option
+def log(run_id: str, *, as_json: bool, **given: Any) -> None:
+    """Print every event of a run in order, after checking that none was altered.
+
+    With --json one event a line, as stored: sequence number, time, who, kind, body and the
+    hash that chains it to the event before.
+    """
+    import dataclasses
+
+    app = options.open_app(given)
+    found = app.find(run_id)
+    events = app.store.events(found)
+    app.run(found)
+    for event in events:
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(event), ensure_ascii=False))
+            continue
+        click.echo(visible(_line(event)))
+    if not as_json:
+        click.echo(f"\n{len(events)} events; the chain holds, head {events[-1].hash[:16]}")
+
+
+def _line(event: Any) -> str:
+    body = event.body
+    clock = event.at[11:23]
+    step = body.get("step", "")
+    told = ""
+    if "error" in body:
+        told = body["error"].get("what", "")
+    elif event.kind == "step.intent":
+        told = f"{body['change']['action']} → {body['change']['target']}"
+    elif event.kind == "step.result":
+        told = json.dumps(body["evidence"], ensure_ascii=False) if body.get("evidence") else ""
+    elif event.kind == "step.evidence":
+        told = json.dumps(body["evidence"], ensure_ascii=False)
+    elif event.kind == "run.started":
+        told = f"{body['runbook']} for {body['subject']} in {body['environment']}, asked for by {body['requester']}"
+    elif event.kind == "run.planned":
+        told = f"{body['changes']} changes, digest {body['digest']}"
+    else:
+        told = body.get("reason") or body.get("note") or body.get("why") or ""
+    return f"{event.seq:>4}  {clock}  {event.kind:<14} {step:<16} {told}".rstrip()
+
+
+def run_json(run: Any, runbook: Any) -> dict[str, Any]:
+    """A run for programs."""
+    from runbook_exec import report
+
+    return {
+        "run": run.id,
+        "status": run.status.value,
+        "runbook": runbook.name,
+        "runbook_digest": runbook.digest,
+        "plan": run.plan.get("digest"),
+        "why": run.why,
+        "next": run.next_move,
+        "events": run.seq,
+        "head": run.head,
+        "steps": [
+            {"step": row.step, "status": row.status.value, "says": row.says, "ended": row.ended_at}
+            for row in report.rows(run, runbook, "en")
+        ],
+    }

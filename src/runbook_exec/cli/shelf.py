@@ -1,0 +1,200 @@
+"""list, show, lint, schema, docs, init: the runbooks themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runbook_exec.cli import options
+from runbook_exec.visible import visible
+
+
+@click.command("list")
+@options.language_option
+@options.json_option
+def list_(*, as_json: bool, language: str | None) -> None:
+    """List the runbooks of this project."""
+    from runbook_exec import document
+    from runbook_exec.library import runbook_files
+
+    project = options.open_project()
+    spoken = options.chosen_language(language, project.language)
+    found = []
+    for path in runbook_files(project):
+        data = document.parse(path.read_bytes(), file=str(path)).data
+        title = data.get("title", "") if isinstance(data, dict) else ""
+        words = title if isinstance(title, dict) else {"en": str(title)}
+        name = data.get("runbook", path.stem) if isinstance(data, dict) else path.stem
+        found.append(
+            {"runbook": str(name), "title": str(words.get(spoken) or words.get("en", "")), "file": str(path)}
+        )
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    for row in found:
+        click.echo(visible(f"{row['runbook']:<28} {row['title']}"))
+    if not found:
+        click.echo("No runbooks here. `runbook init` brings the library.")
+
+
+@click.command()
+@click.argument("runbook")
+@options.language_option
+@options.json_option
+def show(runbook: str, *, as_json: bool, language: str | None) -> None:
+    """Show a runbook as a checklist, with its inputs. Connects to nothing."""
+    from runbook_exec import load, report
+    from runbook_exec.execute import describe_gate
+    from runbook_exec.library import runbook_path
+
+    project = options.open_project()
+    spoken = options.chosen_language(language, project.language)
+    found = load.load(runbook_path(project, runbook))
+    if as_json:
+        click.echo(json.dumps(_as_data(found), ensure_ascii=False, indent=2))
+        return
+    click.echo(
+        click.style(report.titled(found.title, spoken), bold=True) + f"  ({found.name}, {found.digest[:12]})"
+    )
+    click.echo("\nInputs")
+    for name, sub in _inputs(found.inputs):
+        click.echo(f"  {name:<28} {visible(sub)}")
+    for section in found.sections:
+        click.echo("\n" + click.style(report.titled(section.title, spoken), bold=True))
+        for step in section.steps:
+            what = step.uses or f"gate: {describe_gate(step.gate.rule if step.gate else {})}"
+            click.echo(f"  ▢ {visible(report.titled(step.title, spoken))}  [{step.id}: {what}]")
+            if step.when:
+                click.echo(f"      only if {step.when}")
+            if step.irreversible:
+                click.echo(f"      cannot be undone: {visible(step.irreversible)}")
+
+
+def _inputs(schema: Any, path: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, sub in schema.get("properties", {}).items():
+        full = f"{path}{name}"
+        if sub.get("type") == "object":
+            rows += _inputs(sub, f"{full}.")
+            continue
+        needed = "" if name in schema.get("required", ()) else "optional; "
+        options_ = ", ".join(map(str, sub.get("enum", ())))
+        rows.append((full, needed + sub.get("description", "") + (f" ({options_})" if options_ else "")))
+    return rows
+
+
+def _as_data(runbook: Any) -> dict[str, Any]:
+    return {
+        "runbook": runbook.name,
+        "title": dict(runbook.title),
+        "digest": runbook.digest,
+        "inputs": runbook.inputs,
+        "sections": [
+            {
+                "title": dict(section.title),
+                "steps": [
+                    {
+                        "id": s.id,
+                        "title": dict(s.title),
+                        "uses": s.uses,
+                        "gate": s.gate.rule if s.gate else None,
+                    }
+                    for s in section.steps
+                ],
+            }
+            for section in runbook.sections
+        ],
+    }
+
+
+@click.command()
+@click.argument("runbooks", nargs=-1)
+@options.json_option
+def lint(runbooks: tuple[str, ...], *, as_json: bool) -> int:
+    """Find what is wrong with runbooks (all of the project, or those named)."""
+    from runbook_exec import load
+    from runbook_exec.errors import Invalid, Problems
+    from runbook_exec.library import runbook_files, runbook_path
+    from runbook_exec.lint import lint as find_problems
+
+    project = options.open_project()
+    paths = [runbook_path(project, name) for name in runbooks] or runbook_files(project)
+    found: list[Invalid] = []
+    for path in paths:
+        try:
+            found += find_problems(load.load(path))
+        except Problems as problems:
+            found += problems.problems
+        except Invalid as problem:
+            found.append(problem)
+    if as_json:
+        told = [{"where": p.where, "what": p.what, "next": p.next_move} for p in found]
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        for wrong in found:
+            click.echo(visible(str(wrong)))
+        click.echo(f"{len(paths)} runbooks, {len(found)} problems")
+    return Invalid.exit_code if found else 0
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the runbook format, with every action's arguments.
+
+    \b
+    For VS Code:  runbook schema > .vscode/runbook.schema.json
+                  and in settings.json  "yaml.schemas": {".vscode/runbook.schema.json": "runbooks/*.yaml"}
+    """
+    from runbook_exec.action import args_schema, every_action
+    from runbook_exec.runbook_format import editor_schema
+
+    click.echo(json.dumps(editor_schema({a.name: args_schema(a) for a in every_action()}), indent=2))
+
+
+@click.command()
+@click.argument("action", required=False)
+@click.option("--write", "folder", type=click.Path(file_okay=False), help="Write a page for every action.")
+def docs(action: str | None, folder: str | None) -> None:
+    """Explain an action: what it does, its arguments, what it gives, how it is undone.
+
+    \b
+      runbook docs ldap.user
+    """
+    from runbook_exec import check, reference
+    from runbook_exec.action import every_action, find
+    from runbook_exec.errors import Invalid
+
+    cases = Path(__file__).parents[3] / "tests" / "actions"
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for each in every_action():
+            (Path(folder) / f"{each.name}.md").write_text(reference.page(each, cases), encoding="utf-8")
+        return
+    if action is None:
+        for each in every_action():
+            click.echo(f"{each.name:<24} {(each.__doc__ or '').strip().splitlines()[0]}")
+        return
+    found = find(action)
+    if found is None:
+        known = [each.name for each in every_action()]
+        raise Invalid(f"there is no action {action!r}", next_move=check.nearest(action, known))
+    click.echo(reference.page(found, cases))
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(file_okay=False))
+def init(folder: str) -> None:
+    """Make a project folder with the runbook library. Overwrites nothing."""
+    from runbook_exec.seed import seed
+
+    target = Path(folder).resolve()
+    made, kept = seed(target)
+    for name in made:
+        click.echo(f"  made  {name}")
+    for name in kept:
+        click.echo(f"  kept  {name} (was there already)")
+    click.echo(f"\nThe project is in {target}. Next:")
+    click.echo("  runbook sandbox start\n  runbook list\n  runbook doctor")

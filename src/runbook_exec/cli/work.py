@@ -1,0 +1,252 @@
+"""plan, run, resume: the commands that look at and change the world."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runbook_exec.cli import asking, options
+from runbook_exec.cli.checklist import Lines, Live
+from runbook_exec.errors import EXIT_IN_DOUBT, EXIT_WAITING, Invalid, Refused
+from runbook_exec.visible import visible
+
+EXITS = {
+    "done": 0,
+    "waiting": EXIT_WAITING,
+    "in doubt": EXIT_IN_DOUBT,
+    "drifted": Refused.exit_code,
+    "failed": 5,
+}
+
+
+def _plan_options(command: Any) -> Any:
+    for option in (
+        options.environment,
+        options.ticket,
+        options.language_option,
+        options.json_option,
+        click.option(
+            "--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the plan as a page."
+        ),
+        click.option("--brief", is_flag=True, help="Only the sentences, without the technical differences."),
+    ):
+        command = option(command)
+    return options.inputs_options(click.argument("runbook")(command))
+
+
+@click.command()
+@_plan_options
+def plan(runbook: str, **given: Any) -> int:
+    """Show exactly what a run would change. Writes nothing, anywhere.
+
+    Every line says how sure it is: read and computed, reported by the tool's own check,
+    known only once an earlier step is done, or impossible to read back.
+
+    \b
+      runbook plan onboard-employee --inputs runbooks/examples/anna-berg.yaml
+      runbook plan onboard-employee -i person.surname=Berg … --json | jq .digest
+    """
+    app, parsed = _opened(runbook, given)
+    made = app.plan(
+        parsed, asking.collect(parsed.inputs, given["pairs"], given["file"]), ticket=given["ticket"]
+    )
+    _show(made, app, given)
+    return Refused.exit_code if made.refusals else 0
+
+
+@click.command()
+@_plan_options
+@click.option("--dry-run", is_flag=True, help="The same as `runbook plan`.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before writing.")
+@click.option("--rehearse", is_flag=True, help="Sandbox only: human items confirm themselves.")
+@click.pass_context
+def run(
+    ctx: click.Context, /, runbook: str, *, dry_run: bool, yes: bool, rehearse: bool, **given: Any
+) -> int:
+    """Plan, show the plan, and do it.
+
+    The run is recorded before, during and after each step. If it stops, it says what was
+    done, what was not, and the command that goes on.
+
+    \b
+      runbook run onboard-employee --inputs runbooks/examples/anna-berg.yaml
+    """
+    if dry_run:
+        return int(ctx.invoke(plan, runbook=runbook, **given))
+    from runbook_exec.app import new_run_id
+
+    app, parsed = _opened(runbook, given)
+    if rehearse and not app.environment.is_sandbox:
+        raise Invalid(
+            "--rehearse is for the sandbox",
+            where=f"environment {app.environment.name!r}",
+            next_move="leave it out",
+        )
+    values = asking.collect(parsed.inputs, given["pairs"], given["file"])
+    run_id = new_run_id()
+    made = app.plan(parsed, values, ticket=given["ticket"], run=run_id)
+    if not given["as_json"]:
+        _show(made, app, given)
+    if made.refusals:
+        raise Refused("this plan may not be started: " + "; ".join(made.refusals), where=parsed.file)
+    if made.is_empty:
+        _nothing(made, given)
+        return 0
+    if app.environment.ask_before_writing and not yes:
+        _agreed(made.changes, app.environment.name)
+    with _watching(app, parsed, given, rehearse=rehearse):
+        ended = app.start(made, run=run_id, ticket=given["ticket"])
+    return _told(ended, parsed, given)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@options.inputs_options
+@options.environment
+@options.language_option
+@options.json_option
+@click.option("--replan", is_flag=True, help="Make and show a new plan for what is left.")
+@click.option("-y", "--yes", is_flag=True, help="Agree to the new plan without being asked.")
+@click.option("--rehearse", is_flag=True, help="Sandbox only: human items confirm themselves.")
+def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any) -> int:
+    """Go on with a run that stopped or waits. What is done stays done.
+
+    RUN may be cut short as long as it stays unique. Secret inputs are never kept: give
+    them again with -i where a step that is left needs them.
+    """
+    from runbook_exec import inputs
+    from runbook_exec.app import runbook_of
+
+    app = options.open_app(given)
+    found = app.find(run_id)
+    seen = app.run(found)
+    if given["environment"] is None and seen.started["environment"] != app.environment.name:
+        app = options.open_app({**given, "environment": seen.started["environment"]})
+    if rehearse and not app.environment.is_sandbox:
+        raise Invalid("--rehearse is for the sandbox", next_move="leave it out")
+    parsed = runbook_of(seen)
+    values = asking.collect({}, (), given["file"]) if given["file"] else {}
+    values = inputs.merged(values, inputs.from_pairs(given["pairs"], parsed.inputs))
+
+    def agree(made: Any) -> bool:
+        _show(made, app, {**given, "html": None, "brief": False})
+        return yes or click.confirm("Go on with this plan?", default=False)
+
+    with _watching(app, parsed, given, rehearse=rehearse):
+        ended = app.resume(found, values=values, agree=agree if replan else None)
+    return _told(ended, parsed, given)
+
+
+def _opened(name: str, given: dict[str, Any]) -> tuple[Any, Any]:
+    app = options.open_app(given)
+    return app, app.load(name)
+
+
+def _show(made: Any, app: Any, given: dict[str, Any]) -> None:
+    if given.get("html"):
+        from runbook_exec.plan_html import plan_html
+
+        Path(given["html"]).write_text(plan_html(made, language=app.desk.language), encoding="utf-8")
+        click.echo(f"plan written to {given['html']}", err=True)
+    if given.get("as_json"):
+        from runbook_exec.plan_json import plan_json
+
+        click.echo(json.dumps(plan_json(made), ensure_ascii=False, indent=2))
+        return
+    from runbook_exec.plan_text import plan_text
+
+    colour = options.in_terminal()
+    click.echo(
+        plan_text(made, language=app.desk.language, colour=colour, brief=bool(given.get("brief"))),
+        color=colour or None,
+    )
+
+
+def _nothing(made: Any, given: dict[str, Any]) -> None:
+    if given["as_json"]:
+        click.echo(json.dumps({"status": "nothing to change", "plan": made.digest}))
+        return
+    click.echo("Nothing to change: everything is already as the runbook wants it. No run was begun.")
+
+
+def _agreed(changes: int, environment: str) -> None:
+    if not options.in_terminal():
+        raise Refused(
+            f"the environment {environment!r} asks before it writes, and nobody is at the terminal",
+            next_move="add --yes if this plan may be carried out",
+        )
+    click.confirm(f"Make these {changes} changes in {environment}?", default=False, abort=True)
+
+
+@contextmanager
+def _watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) -> Iterator[None]:
+    """Show the run while it happens; the first Ctrl-C stops it after the step in flight."""
+    desk, lock = app.desk, threading.Lock()
+    live = Live(parsed, desk.language) if options.in_terminal() and not given["as_json"] else None
+    shown = live or (None if given["as_json"] else Lines(parsed, desk.language))
+
+    def put(question: Any) -> Any:
+        if rehearse:
+            return asking.rehearsed(question)
+        if not options.in_terminal() or shown is None:
+            return None
+        with lock, shown.paused():
+            return asking.ask(question, desk.who)
+
+    desk.ask = put
+    if shown is not None:
+        desk.watch, desk.say = shown.watch, shown.say
+    with _stopping_gently(desk.stop):
+        if live is None:
+            yield
+            return
+        with live:
+            yield
+
+
+@contextmanager
+def _stopping_gently(stop: threading.Event) -> Iterator[None]:
+    def asked(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        click.echo("stopping after the step in flight; Ctrl-C again stops at once", err=True)
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _told(ended: Any, parsed: Any, given: dict[str, Any]) -> int:
+    from runbook_exec import report
+    from runbook_exec.cli.history import run_json
+
+    if given["as_json"]:
+        click.echo(json.dumps(run_json(ended, parsed), ensure_ascii=False, indent=2))
+        return EXITS[ended.status.value]
+    rows = list(report.rows(ended, parsed, "en"))
+    done = sum(row.status.is_over for row in rows)
+    say: Callable[[str], None] = click.echo
+    say("")
+    if ended.status.value == "done":
+        say(f"Done: run {ended.id}, {done} of {len(rows)} items.")
+        say(f"  runbook log {ended.id}    tells every event")
+        return 0
+    colour = "yellow" if ended.status.value == "waiting" else "red"
+    say(click.style(f"Run {ended.id}: {ended.status.value}. ", fg=colour) + visible(ended.why))
+    say(f"  done: {done} of {len(rows)} items; the rest was not begun" if done else "  nothing was changed")
+    if ended.next_move:
+        say(f"  next: {visible(ended.next_move)}")
+    if "resume" not in ended.next_move:
+        say(f"  then: runbook resume {ended.id}")
+    return EXITS[ended.status.value]
