@@ -20,6 +20,7 @@ KNOWN: dict[str, str] = {
     "graph-lost-answer": "Graph does a write and drops the connection before answering",
     "graph-lag": "a read of something just created answers 404 for a while (seconds=)",
     "graph-stale": "a read of something just changed shows its old values for a while (seconds=)",
+    "graph-quota": "Graph allows only so many requests in ten seconds (requests=)",
     "graph-latency": "every Graph request takes longer (seconds=)",
     "licences-exhausted": "no seat is left of any SKU (or of one: sku=)",
     "mailbox-late": "a mailbox takes this long to appear (seconds=)",

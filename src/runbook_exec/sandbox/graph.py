@@ -21,14 +21,38 @@ Behaviours and which of them are assumptions: docs/sandbox/graph.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 from runbook_exec.sandbox.graph_cloud import Cloud
 from runbook_exec.sandbox.graph_licensing import Licensing
-from runbook_exec.sandbox.graph_tenant import found_tenant
+from runbook_exec.sandbox.graph_tenant import APPLY, PLAN, TENANT, found_tenant, secret_file
 from runbook_exec.sandbox.rehearsal import Rehearsal
 
-__all__ = ["Cloud", "Licensing", "seed"]
+__all__ = ["Cloud", "Licensing", "seed", "start"]
 
 
 def seed(rehearsal: Rehearsal) -> None:
     """Found the tenant: organisation, domains, subscriptions, policies, two applications."""
     found_tenant(rehearsal)
+
+
+async def start(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Listen on loopback; the connection names the writing application and, for planning, the reading one."""
+    from runbook_exec.sandbox.graph_http import listen
+
+    port, _ = await listen(rehearsal)
+    base = f"https://127.0.0.1:{port}"
+    return {
+        "graph": {
+            "url": f"{base}/v1.0",
+            "authority": base,
+            "tenant": TENANT,
+            "ca": str(rehearsal.certificates.ca),
+            "client_id": APPLY,
+            "client_secret": f"file:{secret_file(rehearsal.folder, 'apply')}",
+            "planning": {
+                "client_id": PLAN,
+                "client_secret": f"file:{secret_file(rehearsal.folder, 'plan')}",
+            },
+        }
+    }
