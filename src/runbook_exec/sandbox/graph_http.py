@@ -36,10 +36,11 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        _connections[transport.get_extra_info("peername")[:2]] = transport
+        self.peer: tuple[str, int] = transport.get_extra_info("peername")[:2]
+        _connections[self.peer] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _connections.pop(self.transport.get_extra_info("peername")[:2], None)
+        _connections.pop(self.peer, None)
         super().connection_lost(exc)
 
 
