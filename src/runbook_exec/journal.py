@@ -262,7 +262,7 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
             return replace(
                 record,
                 status=StepStatus.DONE,
-                changed=True,
+                changed=bool(body["changed"]),
                 outputs=body["outputs"],
                 evidence=body["evidence"],
                 undo=body.get("undo", {}),

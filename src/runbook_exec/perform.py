@@ -64,7 +64,7 @@ class _Doing:
             raise self._failed(
                 Failed(f"a value is missing: {line.reason}", next_move="see why the earlier step gave none")
             )
-        if line.status is Status.SAME:
+        if line.status is Status.SAME and line.nature is not Nature.COMPUTES:
             note = "was done before the interruption" if begun else "already so"
             return self._adopted(line, changed=begun, note=note)
         if line.change.blocked:
@@ -210,9 +210,10 @@ class _Doing:
             "outputs": plain(outputs),
             "evidence": plain(evidence.answer),
             "undo": plain(evidence.undo),
+            "changed": line.status is Status.CHANGE,
         }
         self.scribe.add(Kind.RESULT, body)
-        return {**outputs, "changed": True, "skipped": False}
+        return {**outputs, "changed": line.status is Status.CHANGE, "skipped": False}
 
     def _seen(self, deadline: datetime) -> Line:
         """The line once a fresh read finds nothing left to do."""

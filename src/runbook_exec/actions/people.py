@@ -7,9 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from runbook_exec.action import Action, Answer, Args, Context, Question, register
+from runbook_exec.action import Action, Args, Context, Question, register
 from runbook_exec.change import Certainty, Change, Evidence, Facts, Irreversible, Nature, Waiting
-from runbook_exec.errors import Refused
 from runbook_exec.secret import Secret
 
 _Words = str | dict[str, str]
@@ -25,21 +24,14 @@ class ConfirmArgs(Args, frozen=True, kw_only=True):
         dict[str, Secret],
         msgspec.Meta(description="secrets, each with its label, shown once in a terminal and kept nowhere"),
     ] = msgspec.field(default_factory=dict)
-    people: Annotated[
-        int,
-        msgspec.Meta(
-            description="how many different people must confirm; 2 is challenge and response", ge=1, le=2
-        ),
-    ] = 1
 
 
 @register
 class Confirm(Action[ConfirmArgs]):
     """A person reads the item, does it and confirms it; the log keeps who it was.
 
-    Where nobody sits at the terminal the run waits, and `runbook resume` asks. With
-    `people: 2` a second, different person confirms too: one reads out, the other answers.
-    Secrets in `reveal` are shown once, in a terminal, and are neither logged nor kept.
+    Where nobody sits at the terminal the run waits, and `runbook resume` asks. With the
+    step's `mode: challenge` a second, different person confirms too. Secrets in `reveal` are shown once, in a terminal, and are neither logged nor kept.
     """
 
     name = "people.confirm"
@@ -48,7 +40,7 @@ class Confirm(Action[ConfirmArgs]):
     rereads = False
     Args = ConfirmArgs
     outputs: ClassVar[Mapping[str, str]] = {
-        "who": "who confirmed; two names with a comma",
+        "who": "who confirmed",
         "text": "what they remarked",
     }
 
@@ -58,68 +50,39 @@ class Confirm(Action[ConfirmArgs]):
             "text": args.text,
             "items": list(args.items),
             "reveal": dict(args.reveal),
-            "people": args.people,
         }
-        two = args.people > 1
         return Change(
             action=self.name,
             target=_in(args.title, "en"),
             before={"confirmed": False},
             after={name: value for name, value in after.items() if value},
             says={
-                "en": f"{'Two people confirm' if two else 'A person confirms'}: {_in(args.title, 'en')}",
-                "de": f"{'Zwei Personen bestätigen' if two else 'Eine Person bestätigt'}: {_in(args.title, 'de')}",
+                "en": f"A person confirms: {_in(args.title, 'en')}",
+                "de": f"Eine Person bestätigt: {_in(args.title, 'de')}",
             },
             certainty=Certainty.HUMAN,
         )
 
     def apply(self, session: Any, args: ConfirmArgs, change: Change, ctx: Context) -> Evidence | Waiting:
-        title = _in(args.title, ctx.language)
-        answers: list[Answer] = msgspec.field(default_factory=list)
-        for number in range(args.people):
-            answer = ctx.ask(_question(args, ctx.language, second=number == 1))
-            if answer is None:
-                return Waiting(reason=_waits(title, ctx.language, given=answers))
-            if any(_same_person(answer, earlier) for earlier in answers):
-                raise Refused(
-                    f"both confirmations came from {answer.who}; two different people are needed",
-                    where=f'step "{ctx.step}"',
-                    next_move="fetch a second person, then `runbook resume` asks both again",
-                )
-            answers.append(answer)
-        outputs = {
-            "who": ", ".join(answer.who for answer in answers),
-            "text": "\n".join(answer.text for answer in answers if answer.text),
-        }
+        answer = ctx.ask(_question(args, ctx.language))
+        if answer is None:
+            title = _in(args.title, ctx.language)
+            waits = {"de": "eine Person muss bestätigen"}.get(ctx.language, "a person has to confirm")
+            return Waiting(reason=f"{waits}: {title}")
+        outputs = {"who": answer.who, "text": answer.text}
         return Evidence(answer=outputs, outputs=outputs)
 
     def undo(self, change: Change, evidence: Evidence) -> Irreversible:
         return Irreversible(reason="a person did it, so a person has to take it back")
 
 
-def _question(args: ConfirmArgs, language: str, *, second: bool) -> Question:
-    title = _in(args.title, language)
-    if second:
-        title += {"de": " (zweite Person)"}.get(language, " (second person)")
+def _question(args: ConfirmArgs, language: str) -> Question:
     return Question(
-        title=title,
+        title=_in(args.title, language),
         text=_in(args.text, language),
         items=tuple(_in(item, language) for item in args.items),
-        reveal={} if second else args.reveal,
+        reveal=args.reveal,
     )
-
-
-def _waits(title: str, language: str, *, given: list[Answer]) -> str:
-    if given:
-        who = given[0].who
-        return {"de": f"{who} hat bestätigt, eine zweite Person fehlt: {title}"}.get(
-            language, f"{who} has confirmed, a second person is missing: {title}"
-        )
-    return {"de": f"eine Person muss bestätigen: {title}"}.get(language, f"a person has to confirm: {title}")
-
-
-def _same_person(one: Answer, other: Answer) -> bool:
-    return one.who.strip().casefold() == other.who.strip().casefold()
 
 
 def _in(words: _Words, language: str) -> str:

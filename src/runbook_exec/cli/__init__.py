@@ -78,7 +78,7 @@ def main() -> NoReturn:
     from runbook_exec.errors import RunbookError
 
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="runbook", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

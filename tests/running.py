@@ -1,0 +1,138 @@
+"""A run in a test: a runbook as text, an in-memory far side, a real store on disk."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runbook_exec import load, recover, report
+from runbook_exec.action import Answer, Question
+from runbook_exec.drift import line_body
+from runbook_exec.execute import advance
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, replay
+from runbook_exec.plan import Plan, Scope, make_plan
+from runbook_exec.scribe import Scribe
+from runbook_exec.secret import Secret
+from runbook_exec.store.sqlite import SqliteStore
+from runbook_exec.surroundings import Surroundings
+from runbook_exec.testing import Clock, FarSide
+from runbook_exec.values import lost_secrets, plain
+
+KEY = b"k" * 32
+
+
+class Killed(BaseException):
+    """The process ends here; what is not in the store is gone."""
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One project's journal and one far side; runs are started and resumed on it."""
+
+    folder: Path
+    far: FarSide
+    clock: Clock = field(default_factory=Clock)
+    who: str = "mia"
+    answer: Callable[[Question], Answer | None] = lambda question: None
+    on_event: Callable[[Event, Run], None] = lambda event, run: None
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = SqliteStore(self.folder / "journal.sqlite")
+
+    def runbook(self, steps: str, **head: Any) -> load.Runbook:
+        text = "runbook: trial\ntitle: {en: Trial, de: Probe}\n"
+        text += "".join(f"{name}: {value}\n" for name, value in head.items())
+        text += "sections:\n  - title: {en: All, de: Alles}\n    steps:\n"
+        text += textwrap.indent(textwrap.dedent(steps).strip("\n"), "      ") + "\n"
+        return load.parse(text, file="trial.yaml", fetch=lambda name: "")
+
+    def plan(self, runbook: load.Runbook, **inputs: Any) -> Plan:
+        scope = Scope(inputs=inputs, site={}, run={"id": "r1"})
+        return make_plan(runbook, scope=scope, read=self.far.read, client="c", environment="test", key=KEY)
+
+    def start(self, runbook: load.Runbook, *, run: str = "r1", **inputs: Any) -> Run:
+        plan = self.plan(runbook, **inputs)
+        body = {
+            "schema": SCHEMA_VERSION,
+            "source": runbook.source,
+            "schemas": {},
+            "file": runbook.file,
+            "inputs": plain(inputs),
+        }
+        first = Event(
+            client="c",
+            run=run,
+            seq=1,
+            at=self.clock().isoformat(),
+            who=self.who,
+            kind=Kind.STARTED,
+            body=body,
+            before=FIRST,
+        )
+        lease = self.store.create(first, subject=plan.subject, runbook=runbook.name, owner="p", until=0)
+        scribe = self._scribe(replay(self.store.events(run)), lease)
+        scribe.add(Kind.PLANNED, {"digest": plan.digest, "lines": [line_body(line) for line in plan.lines]})
+        return self._advance(runbook, scribe, inputs)
+
+    def resume(self, runbook: load.Runbook, *, run: str = "r1", **inputs: Any) -> Run:
+        lease = self.store.acquire(run, owner="p2", now=1, until=0)
+        found = replay(self.store.events(run))
+        scribe = self._scribe(found, lease)
+        scribe.add(Kind.RESUMED, {})
+        for label in recover.to_reopen(runbook, scribe.run):
+            scribe.add(Kind.REOPENED, {"step": label, "reason": "lost"})
+        return self._advance(runbook, scribe, {**lost_secrets(found.started["inputs"]), **inputs})
+
+    def _scribe(self, run: Run, lease: Any) -> Scribe:
+        return Scribe(
+            run,
+            lambda event, over: self.store.append(event, lease, over=over),
+            who=self.who,
+            clock=self.clock,
+            watch=lambda event, run: self.on_event(event, run),
+        )
+
+    def _advance(self, runbook: load.Runbook, scribe: Scribe, inputs: dict[str, Any]) -> Run:
+        around = Surroundings(
+            sessions=_Sessions(self.far),
+            clock=self.clock,
+            pause=self._pause,
+            say=lambda step, text: self.said.append((step, text)),
+            ask=lambda question: self.answer(question),
+            story=lambda run: report.story(run, runbook, "en"),
+            project=self.folder,
+            language="en",
+        )
+        return advance(runbook, scribe, Scope(inputs=inputs, site={}, run={"id": "r1"}), around)
+
+    def _pause(self, seconds: float) -> bool:
+        self.clock.forward(seconds)
+        return False
+
+    def kinds(self, run: str = "r1") -> list[tuple[str, str]]:
+        return [(e.kind, e.body.get("step", "")) for e in self.store.events(run)]
+
+
+class _Sessions:
+    def __init__(self, far: FarSide) -> None:
+        self.far = far
+
+    @contextmanager
+    def use(self, provider: str):
+        if provider != "memory":
+            yield None
+            return
+        with self.far.open({}, write=True) as session:
+            yield session
+
+    def read(self, refs):
+        return self.far.read(refs)
+
+
+def secrets_in(value: Any) -> list[Secret]:
+    return recover._secrets(value)
