@@ -94,7 +94,7 @@ class Bench:
             lambda event, over: self.store.append(event, lease, over=over),
             who=self.who,
             clock=self.clock,
-            watch=lambda event, run: self.on_event(event, run),
+            watch=self.on_event,
         )
 
     def _advance(self, runbook: load.Runbook, scribe: Scribe, inputs: dict[str, Any]) -> Run:
@@ -103,7 +103,7 @@ class Bench:
             clock=self.clock,
             pause=self._pause,
             say=lambda step, text: self.said.append((step, text)),
-            ask=lambda question: self.answer(question),
+            ask=self.answer,
             story=lambda run: report.story(run, runbook, "en"),
             project=self.folder,
             language="en",
