@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from runbook_exec.action import Question
+from collections.abc import Sequence
+
+from runbook_exec.action import Answer, Question
 from runbook_exec.change import Nature
 from runbook_exec.journal import Kind, RunStatus
 from runbook_exec.model import Mode, Step
@@ -21,6 +23,8 @@ def agree(step: Step, label: str, nature: Nature, scribe: Scribe, around: Surrou
     that they started, never from what they type.
     """
     asks_itself = nature is Nature.HUMAN
+    if asks_itself and step.mode is Mode.DO_CONFIRM:
+        return  # `together` has asked, or the action asks
     needed = PEOPLE[step.mode] - asks_itself
     by = scribe.run.record(label).confirmed_by
     if len(by) < needed and scribe.who not in by:
@@ -37,6 +41,24 @@ def agree(step: Step, label: str, nature: Nature, scribe: Scribe, around: Surrou
         f"step {label!r} waits for {missing} to confirm",
         next_move=f"`runbook resume {scribe.run.id}`, started by that person, goes on",
     )
+
+
+def together(title: str, steps: Sequence[Step], scribe: Scribe, around: Surroundings) -> None:
+    """Have a section's do-confirm items confirmed in one go, after they were done from memory.
+
+    Where nobody confirms, nothing is recorded and each item asks by itself.
+    """
+    items = tuple(_title(step, around.language) for step in steps)
+    if around.ask(Question(title=title, items=items)) is None:
+        return
+    for step in steps:
+        scribe.add(Kind.CONFIRMED, {"step": step.id, "who": scribe.who, "text": ""})
+
+
+def word_given(step: Step, label: str, scribe: Scribe) -> Answer | None:
+    """The word that a do-confirm item already has; None where it still has to be asked for."""
+    by = scribe.run.record(label).confirmed_by
+    return Answer(who=by[-1]) if by and step.mode is Mode.DO_CONFIRM else None
 
 
 def _title(step: Step, language: str) -> str:

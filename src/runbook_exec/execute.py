@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from typing import Any
 
+from runbook_exec.agree import together
 from runbook_exec.change import Deferred, Json
 from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.journal import Kind, Run, RunStatus, StepRecord, StepStatus
-from runbook_exec.model import OnFailure, Runbook, Step
+from runbook_exec.model import Mode, OnFailure, Runbook, Step
 from runbook_exec.perform import perform
 from runbook_exec.plan import Line, Scope, Status, gathered_outputs, plan_step
 from runbook_exec.scribe import Scribe
@@ -53,9 +55,21 @@ class _Walk:
         for batch in self.runbook.batches():
             if self.around.pause(0):
                 raise Stop(RunStatus.FAILED, "a person stopped it between two steps")
+            self._confirm_together(batch[0])
             self._batch(batch)
         if self.failed:
             raise Stop(RunStatus.FAILED, "went on past failed steps: " + ", ".join(self.failed))
+
+    def _confirm_together(self, first: Step) -> None:
+        """Do-confirm items that follow each other in a section are asked for as one list."""
+        if first.mode is not Mode.DO_CONFIRM or self.scribe.run.record(first.id).confirmed_by:
+            return
+        section = self.runbook.sections[self.sections[first.id]]
+        following = section.steps[section.steps.index(first) :]
+        items = list(takewhile(_is_plain_item, following))
+        if len(items) > 1 and not self.scribe.run.record(first.id).status.is_over:
+            title = section.title.get(self.around.language) or next(iter(section.title.values()))
+            together(title, items, self.scribe, self.around)
 
     def _batch(self, batch: tuple[Step, ...]) -> None:
         if len(batch) == 1:
@@ -133,6 +147,13 @@ class _Walk:
         ):
             return line
         raise Stop(RunStatus.DRIFTED, f"step {label!r} is no longer in the list that for_each gives")
+
+
+def _is_plain_item(step: Step) -> bool:
+    """A do-confirm item without conditions, texts or secrets of its own."""
+    return (
+        step.mode is Mode.DO_CONFIRM and not step.when and not step.for_each and set(step.args) <= {"title"}
+    )
 
 
 class _AllBut:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from runbook_exec.action import Action, Context, find
-from runbook_exec.agree import agree
+from runbook_exec.agree import agree, word_given
 from runbook_exec.change import Change, Evidence, Json, Nature, Waiting
 from runbook_exec.drift import drift
 from runbook_exec.errors import Busy, Failed, JournalError, Refused, RunbookError, Transient, Unreachable
@@ -244,7 +244,7 @@ class _Doing:
             deadline=deadline,
             say=lambda text: self.around.say(self.label, text),
             record=self._record,
-            ask=self.around.ask,
+            ask=lambda question: word_given(self.step, self.label, self.scribe) or self.around.ask(question),
             story=lambda: self.around.story(self.scribe.run),
         )
 

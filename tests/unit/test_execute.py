@@ -318,3 +318,26 @@ def test_without_a_journal_there_is_no_effect(bench, monkeypatch):
     with pytest.raises(JournalError):
         bench.start(bench.runbook(TWO))
     assert bench.far.writes == []
+
+
+DO_CONFIRM = """
+- {id: desk, title: {en: Desk, de: Tisch}, mode: do-confirm}
+- {id: chair, title: {en: Chair, de: Stuhl}, mode: do-confirm}
+- {id: plant, title: {en: Plant, de: Pflanze}, mode: do-confirm}
+"""
+
+
+def test_do_confirm_items_are_confirmed_together(bench):
+    asked = []
+    bench.answer = lambda question: asked.append(question) or Answer(who="mia")
+    run = bench.start(bench.runbook(DO_CONFIRM))
+    assert run.status is RunStatus.DONE
+    assert [question.items for question in asked] == [("Desk", "Chair", "Plant")]
+    assert {record.confirmed_by for record in run.steps.values()} == {("mia",)}
+
+
+def test_do_confirm_items_that_nobody_confirms_wait(bench):
+    runbook = bench.runbook(DO_CONFIRM)
+    assert bench.start(runbook).status is RunStatus.WAITING
+    bench.answer = lambda question: Answer(who="mia")
+    assert bench.resume(runbook).status is RunStatus.DONE
