@@ -93,6 +93,8 @@ def _differences(
         return Drift(what="another object stands at the target now", planned=known, found=found["identity"])
     if now.change is not None and now.change.is_empty:
         return None  # before = after already: nothing is left to do
+    if now.nature is Nature.WAITS:
+        return None  # it was seen as so with the plan laid over, and the far side is slower
     if not fits(planned["request"], found["request"]):
         return Drift(what="the request is another one", planned=planned["request"], found=found["request"])
     return _attribute_drift(planned, found, begun=begun)

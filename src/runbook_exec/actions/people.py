@@ -30,8 +30,9 @@ class ConfirmArgs(Args, frozen=True, kw_only=True):
 class Confirm(Action[ConfirmArgs]):
     """A person reads the item, does it and confirms it; the log keeps who it was.
 
-    Where nobody sits at the terminal the run waits, and `runbook resume` asks. With the
-    step's `mode: challenge` a second, different person confirms too. Secrets in `reveal` are shown once, in a terminal, and are neither logged nor kept.
+    Where nobody sits at the terminal the run waits, and `runbook resume` asks. With
+    `mode: challenge` on the step two different people confirm. Secrets in `reveal` are
+    shown in a terminal, and are neither logged nor kept.
     """
 
     name = "people.confirm"
@@ -64,11 +65,16 @@ class Confirm(Action[ConfirmArgs]):
         )
 
     def apply(self, session: Any, args: ConfirmArgs, change: Change, ctx: Context) -> Evidence | Waiting:
-        answer = ctx.ask(_question(args, ctx.language))
+        answer = ctx.ask(
+            Question(
+                title=_in(args.title, ctx.language),
+                text=_in(args.text, ctx.language),
+                items=tuple(_in(item, ctx.language) for item in args.items),
+                reveal=args.reveal,
+            )
+        )
         if answer is None:
-            title = _in(args.title, ctx.language)
-            waits = {"de": "eine Person muss bestätigen"}.get(ctx.language, "a person has to confirm")
-            return Waiting(reason=f"{waits}: {title}")
+            return Waiting(reason=_waits(_in(args.title, ctx.language), ctx.language))
         outputs = {"who": answer.who, "text": answer.text}
         return Evidence(answer=outputs, outputs=outputs)
 
@@ -76,13 +82,8 @@ class Confirm(Action[ConfirmArgs]):
         return Irreversible(reason="a person did it, so a person has to take it back")
 
 
-def _question(args: ConfirmArgs, language: str) -> Question:
-    return Question(
-        title=_in(args.title, language),
-        text=_in(args.text, language),
-        items=tuple(_in(item, language) for item in args.items),
-        reveal=args.reveal,
-    )
+def _waits(title: str, language: str) -> str:
+    return {"de": f"eine Person muss bestätigen: {title}"}.get(language, f"a person has to confirm: {title}")
 
 
 def _in(words: _Words, language: str) -> str:
