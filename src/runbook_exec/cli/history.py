@@ -23,7 +23,7 @@ def status(run_id: str | None, *, as_json: bool, limit: int, **given: Any) -> No
     if run_id is None:
         _list(app, limit, as_json=as_json)
         return
-    from runbook_exec.app import runbook_of
+    from runbook_exec.past import runbook_of
 
     run = app.run(app.find(run_id))
     runbook = runbook_of(run)

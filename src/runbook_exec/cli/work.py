@@ -80,6 +80,7 @@ def run(
     """
     if dry_run:
         return int(ctx.invoke(plan, runbook=runbook, **given))
+    from runbook_exec import conduct
     from runbook_exec.app import new_run_id
 
     app, parsed = _opened(runbook, given)
@@ -102,7 +103,7 @@ def run(
     if app.environment.ask_before_writing and not yes:
         _agreed(made.changes, app.environment.name)
     with _watching(app, parsed, given, rehearse=rehearse):
-        ended = app.start(made, run=run_id, ticket=given["ticket"])
+        ended = conduct.start(app, made, run=run_id, ticket=given["ticket"])
     return _told(ended, parsed, given)
 
 
@@ -121,8 +122,8 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     RUN may be cut short as long as it stays unique. Secret inputs are never kept: give
     them again with -i where a step that is left needs them.
     """
-    from runbook_exec import inputs
-    from runbook_exec.app import runbook_of
+    from runbook_exec import conduct, inputs
+    from runbook_exec.past import runbook_of
 
     app = options.open_app(given)
     found = app.find(run_id)
@@ -140,7 +141,7 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
         return yes or click.confirm("Go on with this plan?", default=False)
 
     with _watching(app, parsed, given, rehearse=rehearse):
-        ended = app.resume(found, values=values, agree=agree if replan else None)
+        ended = conduct.resume(app, found, values=values, agree=agree if replan else None)
     return _told(ended, parsed, given)
 
 

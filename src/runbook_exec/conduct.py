@@ -1,0 +1,187 @@
+"""Beginning a run and going on with one, with the lease held meanwhile."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from runbook_exec import __version__, inputs, recover, report
+from runbook_exec.app import App, now
+from runbook_exec.change import Json
+from runbook_exec.drift import line_body
+from runbook_exec.errors import Busy, Invalid, Refused
+from runbook_exec.execute import advance, outputs_so_far
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, RunStatus, replay
+from runbook_exec.model import Runbook
+from runbook_exec.past import runbook_of
+from runbook_exec.plan import Plan, Scope
+from runbook_exec.scribe import Scribe
+from runbook_exec.store.sqlite import Lease
+from runbook_exec.surroundings import Surroundings
+from runbook_exec.values import lost_secrets, plain
+
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 15.0
+
+
+def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
+    """Begin a run with a plan and go on until it is done or stops."""
+    if plan.refusals:
+        raise Refused("this plan may not be started: " + "; ".join(plan.refusals))
+    runbook = plan.runbook
+    first = Event(
+        client=plan.client,
+        run=run,
+        seq=1,
+        at=now().isoformat(timespec="microseconds"),
+        who=app.desk.who,
+        kind=Kind.STARTED,
+        body={
+            "schema": SCHEMA_VERSION,
+            "program": __version__,
+            "runbook": runbook.name,
+            "runbook_digest": runbook.digest,
+            "file": runbook.file,
+            "source": runbook.source,
+            "schemas": plain(runbook.schemas),
+            "inputs": plain(plan.inputs),
+            "environment": plan.environment,
+            "subject": plan.subject,
+            "requester": app.desk.who,
+            "ticket": ticket,
+            "language": app.desk.language,
+        },
+        before=FIRST,
+    )
+    owner = _owner()
+    lease = app.store.create(
+        first,
+        subject=plan.subject,
+        runbook=runbook.name,
+        owner=owner,
+        until=time.time() + LEASE_SECONDS,
+    )
+    begun = replay([first.sealed()])
+    app.desk.watch(first.sealed(), begun)
+    with _holding(app, lease):
+        scribe = _scribe(app, begun, lease)
+        scribe.add(Kind.PLANNED, plan_body(plan))
+        scope = app.scope(plan.inputs, run=run, ticket=ticket, requester=app.desk.who)
+        return _advanced(app, runbook, scribe, scope)
+
+
+def resume(
+    app: App, run_id: str, *, values: Mapping[str, Any] | None = None, agree: Callable[[Plan], bool] | None
+) -> Run:
+    """Go on with a run from its journal; done steps stay done.
+
+    `agree` is asked with a new plan for what is left (`--replan`); None keeps the old plan.
+    """
+    lease = app.store.acquire(run_id, owner=_owner(), now=time.time(), until=time.time() + LEASE_SECONDS)
+    with _holding(app, lease):
+        run = app.run(run_id)
+        if run.is_over:
+            raise Refused(f"run {run_id} is done", next_move=f"`runbook log {run_id}` tells its story")
+        if run.started["environment"] != app.environment.name:
+            raise Refused(
+                f"run {run_id} belongs to the environment {run.started['environment']!r}",
+                next_move=f"name it: -e {run.started['environment']}",
+            )
+        runbook = runbook_of(run)
+        known = inputs.merged(lost_secrets(run.started["inputs"]), dict(values or {}))
+        known = inputs.wrap_secrets(known, runbook.inputs)
+        missing = recover.unknown_secrets(runbook, run, known)
+        if missing:
+            raise Invalid(
+                "secret inputs are kept in memory only; give again: " + ", ".join(sorted(missing)),
+                next_move="add -i NAME=VALUE, or answer the question in a terminal",
+            )
+        scribe = _scribe(app, run, lease)
+        scribe.add(Kind.RESUMED, {"program": __version__})
+        for label in recover.to_reopen(runbook, scribe.run):
+            reason = "a secret that only memory held is lost, so it is made anew"
+            scribe.add(Kind.REOPENED, {"step": label, "reason": reason})
+        scope = app.scope(known, run=run_id, ticket=run.started["ticket"], requester=run.started["requester"])
+        if agree is not None and not _replanned(app, runbook, scribe, scope, agree):
+            stop = {"status": RunStatus.DRIFTED.value, "why": "the new plan was not agreed to"}
+            return scribe.add(Kind.STOPPED, stop)
+        scope.outputs.clear()
+        return _advanced(app, runbook, scribe, scope)
+
+
+def _replanned(
+    app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Callable[[Plan], bool]
+) -> bool:
+    over = outputs_so_far(runbook, scribe.run)
+    scope.outputs.update(over)
+    plan = app.planned(runbook, scope, skip=frozenset(over))
+    if plan.refusals:
+        raise Refused("the new plan may not be started: " + "; ".join(plan.refusals))
+    if not agree(plan):
+        return False
+    kept = [line for line in scribe.run.plan["lines"] if line["step"].partition("[")[0] in over]
+    scribe.add(Kind.PLANNED, {**plan_body(plan), "lines": [*kept, *map(line_body, plan.lines)]})
+    return True
+
+
+def _advanced(app: App, runbook: Runbook, scribe: Scribe, scope: Scope) -> Run:
+    with app.sessions(write=True) as sessions:
+        around = Surroundings(
+            sessions=sessions,
+            clock=now,
+            pause=app.desk.stop.wait,
+            say=app.desk.say,
+            ask=app.desk.ask,
+            story=lambda run: report.story(run, runbook, app.desk.language),
+            project=app.project.folder,
+            language=app.desk.language,
+        )
+        return advance(runbook, scribe, scope, around)
+
+
+def _scribe(app: App, run: Run, lease: Lease) -> Scribe:
+    def append(event: Event, over: bool) -> Event:  # noqa: FBT001 - the shape of scribe.Append
+        return app.store.append(event, lease, over=over)
+
+    return Scribe(run, append, who=app.desk.who, clock=now, watch=app.desk.watch)
+
+
+@contextmanager
+def _holding(app: App, lease: Lease) -> Iterator[None]:
+    """Renew the lease in the background, and give it back at the end."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(RENEW_SECONDS):
+            try:
+                app.store.renew(lease, until=time.time() + LEASE_SECONDS)
+            except Busy:
+                app.desk.stop.set()  # taken over: the next append is refused anyway
+                return
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        app.store.release(lease)
+
+
+def plan_body(plan: Plan) -> dict[str, Json]:
+    """A plan as the journal keeps it."""
+    return {
+        "digest": plan.digest,
+        "changes": plan.changes,
+        "lines": [line_body(line) for line in plan.lines],
+    }
+
+
+def _owner() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
