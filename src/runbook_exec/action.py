@@ -171,6 +171,10 @@ class Action(ABC, Generic[A]):
         """Seconds that the step may take by its arguments; None: the step's `timeout` counts."""
         return None
 
+    def can_undo(self, values: Mapping[str, Json]) -> bool:
+        """Whether `undo` will have a way back, by the arguments as written in the runbook."""
+        return self.undoable
+
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         """The change that takes this one back, from its before-image alone. Pure."""
         return Irreversible(reason=f"{self.name} has no way back")

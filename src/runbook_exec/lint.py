@@ -106,7 +106,7 @@ class _Linter:
 
     def _safety(self, step: Step, action: Action[Any]) -> Iterator[Invalid]:
         writes = action.nature in {Nature.WRITES, Nature.BLIND}
-        if writes and not action.undoable and not step.irreversible:
+        if writes and not action.can_undo(step.args) and not step.irreversible:
             kind = "destructive " if action.destructive else ""
             yield Invalid(
                 f"step {step.id!r} ({step.uses}) is {kind}without a way back and does not say so",
