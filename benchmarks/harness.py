@@ -1,0 +1,85 @@
+"""Two things in turn, A B A B …, so that a machine's mood strikes both; ratios with medians."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """How we compare with the alternative in one run."""
+
+    name: str
+    against: str
+    budget: str
+    ours: float
+    """Median seconds."""
+    theirs: float
+    ratio: float
+    """Median of the pairwise ratios ours / theirs."""
+    low: float
+    high: float
+    runs: int
+    within: bool
+    note: str = ""
+
+
+def paired(
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    against: str,
+    at_most: float,
+    budget: str = "",
+    runs: int = 7,
+    note: str = "",
+) -> Ratio:
+    """Time both, alternating, after one warm-up of each."""
+    ours()
+    theirs()
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(runs)]
+    ratios = [a / b for a, b in pairs]
+    middle = statistics.median(ratios)
+    return Ratio(
+        name=name,
+        against=against,
+        budget=budget or f"≤ {at_most:g} ×",
+        ours=statistics.median(a for a, _ in pairs),
+        theirs=statistics.median(b for _, b in pairs),
+        ratio=middle,
+        low=min(ratios),
+        high=max(ratios),
+        runs=runs,
+        within=middle <= at_most,
+        note=note,
+    )
+
+
+def _seconds(what: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    what()
+    return time.perf_counter() - began
+
+
+def table(found: list[Ratio]) -> str:
+    """Markdown, one row a measurement."""
+    rows = [
+        "| what | against | budget | measured (median, range) | ours | theirs | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for r in found:
+        measured = f"{r.ratio:.2f} × ({r.low:.2f}–{r.high:.2f}, {r.runs} pairs)"
+        mark = "✓" if r.within else "**falls short**"
+        note = f" {r.note}" if r.note else ""
+        rows.append(
+            f"| {r.name} | {r.against} | {r.budget} | {measured} | {_shown(r.ours)} | {_shown(r.theirs)} | {mark}{note} |"
+        )
+    return "\n".join(rows)
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
