@@ -223,6 +223,12 @@ LINKS: dict[str, str] = {
 
 BACK_LINKS: dict[str, str] = {back: forward for forward, back in LINKS.items() if back}
 
+ACCOUNT_OWNED = frozenset({
+    *BACK_LINKS, "badPasswordTime", "badPwdCount", "lastLogoff", "lastLogon", "lastLogonTimestamp",
+    "logonCount", "objectSid", "primaryGroupID", "sAMAccountType",
+})  # fmt: skip
+"""Kept by AD's account manager, which refuses in its own words."""
+
 CONSTRUCTED = frozenset({
     "allowedAttributes", "allowedAttributesEffective", "allowedChildClasses", "allowedChildClassesEffective",
     "canonicalName", "createTimeStamp", "modifyTimeStamp", "msDS-PrincipalName", "msDS-ResultantPSO",

@@ -10,7 +10,7 @@ from runbook_exec.sandbox import directory_accounts as accounts
 from runbook_exec.sandbox import directory_names as names
 from runbook_exec.sandbox import directory_passwords as passwords
 from runbook_exec.sandbox import directory_rules as rules
-from runbook_exec.sandbox.directory_attributes import BACK_LINKS, CONSTRUCTED, LINKS, Attribute
+from runbook_exec.sandbox.directory_attributes import LINKS, Attribute
 from runbook_exec.sandbox.directory_entry import Entry
 from runbook_exec.sandbox.directory_refusal import Code, Refusal, refuse
 from runbook_exec.sandbox.directory_rights import REHEARSAL, Actor
@@ -86,22 +86,21 @@ class Modify:
             self._apply_password(draft, password, keep_date=must_change)
 
     def _must_be_writable(self, draft: Entry, kind: Attribute, actor: Actor) -> None:
-        if kind.name in BACK_LINKS or kind.name in CONSTRUCTED or (kind.own and actor is not REHEARSAL):
-            raise refuse(Code.unwilling_to_perform, "0000209A")
+        if kind.name.lower() in {"name", names.first(draft.dn)[0].lower()}:
+            raise refuse(Code.not_allowed_on_rdn, "00002016")
+        rules.check_writable(kind, by_rehearsal=actor is REHEARSAL)
         if kind.name == "objectClass":
             raise refuse(Code.object_class_mods_prohibited, "000020B1")
-        if kind.name.lower() == names.first(draft.dn)[0].lower():
-            raise refuse(Code.not_allowed_on_rdn, "000020B1")
 
     def _apply_values(self, draft: Entry, kind: Attribute, edit: Edit, *, permissive: bool) -> None:
         present = draft.stored(kind.name)
         match edit.verb:
             case "replace":
-                draft.put(kind.name, [rules.value_of(kind, raw, self._tree) for raw in edit.values])
+                draft.put(kind.name, self._fresh(kind, edit))
             case "add":
                 if not edit.values:
                     raise refuse(Code.constraint_violation, "0000200B", kind.name)
-                fresh = [rules.value_of(kind, raw, self._tree) for raw in edit.values]
+                fresh = self._fresh(kind, edit)
                 held = {_same(kind, value) for value in present}
                 if not permissive and any(_same(kind, value) in held for value in fresh):
                     raise _already(kind)
@@ -109,10 +108,18 @@ class Modify:
             case "delete":
                 gone = {_same(kind, value) for value in self._named(kind, edit)} if edit.values else None
                 held = {_same(kind, value) for value in present}
-                lacking = not present if gone is None else bool(gone - held)
+                # Of all links at once nothing need be there; of anything else, something.
+                lacking = bool(gone - held) if gone is not None else not present and kind.name not in LINKS
                 if lacking and not permissive:
                     raise _lacking(kind)
                 draft.put(kind.name, [v for v in present if gone is not None and _same(kind, v) not in gone])
+
+    def _fresh(self, kind: Attribute, edit: Edit) -> list[str]:
+        """Values to be set; the same one twice is refused."""
+        fresh = [rules.value_of(kind, raw, self._tree) for raw in edit.values]
+        if len({_same(kind, value) for value in fresh}) != len(fresh):
+            raise _already(kind)
+        return fresh
 
     def _named(self, kind: Attribute, edit: Edit) -> list[str]:
         """Values to be removed; a link to something that does not exist is a value that is not there."""
@@ -125,25 +132,36 @@ class Modify:
 
     def _apply_number(self, draft: Entry, kind: Attribute, edit: Edit, actor: Actor) -> None:
         """The numbers behind which an account's state hides."""
-        if not edit.values and kind.name in {"accountExpires", "lockoutTime"}:
-            draft.put(kind.name, [])
+        if edit.verb == "delete":
+            self._delete_number(draft, kind, edit)
             return
-        if edit.verb == "delete" or len(edit.values) != 1:
-            raise refuse(Code.unwilling_to_perform, "00000057")
+        if edit.verb == "add" and draft.stored(kind.name):
+            raise _already(kind)
+        if len(edit.values) != 1:
+            raise refuse(Code.constraint_violation, "00002081", kind.name)
         value = int(rules.value_of(kind, edit.values[0], self._tree))
         match kind.name:
             case "pwdLastSet":
                 if value not in {0, -1}:
-                    raise refuse(Code.unwilling_to_perform, "00000057")
+                    raise refuse(Code.other, "00000057")
                 value = value and accounts.windows_time(self._writes.clock())
             case "lockoutTime":
                 if value != 0 and actor is not REHEARSAL:
-                    raise refuse(Code.unwilling_to_perform, "00000057")
+                    raise refuse(Code.other, "00000057")
                 draft.attributes["badPwdCount"] = ["0"]
             case "userAccountControl":
                 value &= ~accounts.IGNORED
                 value = value if value & accounts.ACCOUNT_KINDS else value | accounts.NORMAL
         draft.put(kind.name, [str(value)])
+
+    def _delete_number(self, draft: Entry, kind: Attribute, edit: Edit) -> None:
+        present = draft.stored(kind.name)
+        named = [rules.value_of(kind, raw, self._tree) for raw in edit.values]
+        if kind.name in {"userAccountControl", "pwdLastSet"} and not named:
+            raise refuse(Code.unwilling_to_perform, "00002077")
+        if not present or (named and named != present):
+            raise _lacking(kind)
+        draft.put(kind.name, [])
 
     def _apply_password(self, draft: Entry, edits: list[Edit], *, keep_date: bool) -> None:
         wanted = draft.stored("pwdLastSet")

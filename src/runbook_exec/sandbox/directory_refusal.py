@@ -35,6 +35,7 @@ class Code(IntEnum):
     entry_already_exists = 68
     object_class_mods_prohibited = 69
     affects_multiple_dsas = 71
+    other = 80
 
 
 _PROBLEMS = {
@@ -52,6 +53,7 @@ _PROBLEMS = {
     Code.not_allowed_on_non_leaf: "UpdErr: DSID-03100B1C, problem 6003 (CANT_ON_NON_LEAF), data 0",
     Code.not_allowed_on_rdn: "UpdErr: DSID-030F10F0, problem 6004 (CANT_ON_RDN), data 0",
     Code.entry_already_exists: "UpdErr: DSID-031A11E2, problem 6005 (ENTRY_EXISTS), data 0",
+    Code.other: "SysErr: DSID-031A1202, problem 22 (Invalid argument), data 0",
     Code.object_class_mods_prohibited: "UpdErr: DSID-03150A41, problem 6008 (OBJ_CLASS_MODS_PROHIBITED), data 0",
 }
 

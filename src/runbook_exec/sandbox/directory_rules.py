@@ -8,7 +8,14 @@ import re
 from runbook_exec.sandbox import directory_accounts as accounts
 from runbook_exec.sandbox import directory_names as names
 from runbook_exec.sandbox.directory_accounts import GroupKind
-from runbook_exec.sandbox.directory_attributes import ATTRIBUTES, LINKS, Attribute
+from runbook_exec.sandbox.directory_attributes import (
+    ACCOUNT_OWNED,
+    ATTRIBUTES,
+    BACK_LINKS,
+    CONSTRUCTED,
+    LINKS,
+    Attribute,
+)
 from runbook_exec.sandbox.directory_classes import CLASSES, allowed
 from runbook_exec.sandbox.directory_entry import Entry
 from runbook_exec.sandbox.directory_refusal import Code, Refusal, refuse
@@ -56,14 +63,22 @@ def _link(kind: Attribute, text: str, tree: Tree) -> str:
     try:
         target = tree.at(text)
     except ValueError:
-        raise refuse(Code.invalid_dn_syntax, "00002081", text) from None
+        raise refuse(Code.invalid_dn_syntax, "0000208F", text) from None
     if kind.name not in LINKS:
         return text
     if target is None or target.deleted:
         if kind.name == "member":
-            raise refuse(Code.no_such_object, "00002030", "")
-        raise refuse(Code.constraint_violation, "0000208F", kind.name)
+            raise refuse(Code.no_such_object, "00000525", "")
+        raise refuse(Code.constraint_violation, "000020B5", kind.name)
     return target.guid
+
+
+def check_writable(kind: Attribute, *, by_rehearsal: bool) -> None:
+    """Refused for what the directory keeps itself; the rehearsal may write that too, to make history."""
+    if kind.name in CONSTRUCTED or kind.name in BACK_LINKS or (kind.own and not by_rehearsal):
+        if kind.name in ACCOUNT_OWNED:
+            raise refuse(Code.unwilling_to_perform, "0000209A")
+        raise refuse(Code.constraint_violation, "0000202F", kind.name)
 
 
 def check(draft: Entry, tree: Tree) -> None:
@@ -73,10 +88,8 @@ def check(draft: Entry, tree: Tree) -> None:
         _check_login(draft, tree)
     if upn := draft.one("userPrincipalName"):
         _check_unique_upn(upn, draft, tree)
-    if "userAccountControl" in draft.attributes:
+    if draft.object_class in {"user", "inetOrgPerson", "computer"}:
         _check_password_present(draft)
-    if draft.guid in draft.links.get("member", ()):
-        raise refuse(Code.unwilling_to_perform, "0000051B")
 
 
 def _check_schema(draft: Entry) -> None:
@@ -120,6 +133,8 @@ def _check_unique_upn(upn: str, draft: Entry, tree: Tree) -> None:
 
 def _check_password_present(draft: Entry) -> None:
     """An enabled account has a password that the policy accepts, or says that it needs none."""
+    if "userAccountControl" not in draft.attributes or "pwdLastSet" not in draft.attributes:
+        raise refuse(Code.unwilling_to_perform, "00002077")
     control = draft.number("userAccountControl")
     if control & accounts.ACCOUNT_KINDS and control & (accounts.DISABLED | accounts.NO_PASSWORD_NEEDED):
         return

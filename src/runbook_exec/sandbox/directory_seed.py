@@ -93,6 +93,14 @@ def _domain(writes: Writes) -> None:
     )
     domain = writes.at(base)
     domain.attributes["uPNSuffixes"] = ["kranich.example"]
+    domain.attributes["wellKnownObjects"] = [
+        f"B:32:{guid}:{dn}"
+        for guid, dn in (
+            ("A9D1CA15768811D1ADED00C04FD8D5CD", f"CN=Users,{base}"),
+            ("AA312825768811D1ADED00C04FD8D5CD", f"CN=Computers,{base}"),
+            ("18E2EA80684F11D2B9AA00C04F79F805", writes.bin),
+        )
+    ]
     writes.tree.save(domain)
     for name in ("Users", "Computers"):
         _raw(writes, f"CN={name},{base}", ["top", "container"])

@@ -9,7 +9,6 @@ from datetime import datetime
 from runbook_exec.sandbox import directory_accounts as accounts
 from runbook_exec.sandbox import directory_names as names
 from runbook_exec.sandbox import directory_rules as rules
-from runbook_exec.sandbox.directory_attributes import CONSTRUCTED
 from runbook_exec.sandbox.directory_classes import CLASSES, lineage
 from runbook_exec.sandbox.directory_entry import Entry
 from runbook_exec.sandbox.directory_passwords import keep_password, read_unicode_pwd
@@ -154,8 +153,7 @@ class Writes:
                 if [names.fold(value.decode("utf-8", "replace")) for value in raw] != [names.fold(rdn[1])]:
                     raise refuse(Code.naming_violation, "00002064", draft.dn)
                 continue
-            if name in CONSTRUCTED or (kind.own and actor is not REHEARSAL):
-                raise refuse(Code.unwilling_to_perform, "0000209A")
+            rules.check_writable(kind, by_rehearsal=actor is REHEARSAL)
             if name in {"objectSid", "sIDHistory"}:
                 draft.put(name, [value.decode() for value in raw])
             else:
@@ -169,7 +167,7 @@ class Writes:
         if kind not in {"user", "inetOrgPerson", "computer", "group"}:
             return
         fill("objectSid", [f"{DOMAIN_SID}-{self.tree.number('rid', FIRST_RID)}"])
-        fill("sAMAccountName", [f"${draft.guid[:6].upper()}-{draft.guid[24:].upper()[:12]}"])
+        fill("sAMAccountName", [f"${draft.guid[:6]}-{draft.guid[24:]}".upper()])
         if kind == "group":
             fill("groupType", ["-2147483646"])
             rules.check_group_type(None, draft)

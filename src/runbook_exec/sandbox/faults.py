@@ -15,6 +15,7 @@ from runbook_exec.sandbox.shelf import Shelf
 KNOWN: dict[str, str] = {
     "directory-down": "the directory accepts no connection",
     "directory-busy": "the directory answers 'busy' to a write",
+    "directory-lost-answer": "the directory does a write and drops the connection before answering",
     "graph-throttled": "Graph answers 429 with Retry-After (seconds=)",
     "graph-unavailable": "Graph answers 503 with Retry-After (seconds=)",
     "graph-lost-answer": "Graph does a write and drops the connection before answering",

@@ -20,7 +20,7 @@ from typing import Any
 
 from runbook_exec.sandbox.rehearsal import Rehearsal, open_rehearsal
 
-DOUBLES: tuple[str, ...] = ("graph", "mail", "hosts")
+DOUBLES: tuple[str, ...] = ("directory", "graph", "mail", "hosts")
 """In the order in which they are seeded and started."""
 
 RUNNING = "running.json"
@@ -28,12 +28,7 @@ RUNNING = "running.json"
 
 def main(folder: Path) -> None:
     """Serve the company in `folder` until SIGTERM or SIGINT."""
-    from twisted.internet import asyncioreactor
-
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
-    loop.run_until_complete(_serve(open_rehearsal(folder)))
+    asyncio.run(_serve(open_rehearsal(folder)))
 
 
 async def _serve(rehearsal: Rehearsal) -> None:
