@@ -1,0 +1,183 @@
+"""`ldap.group_members`: one entry's memberships in groups, each an element of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, field
+
+from runbook_exec.action import Action, Args, Context, Rights, register
+from runbook_exec.actions.ldap import record, target
+from runbook_exec.actions.ldap.dn import parse
+from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Json, Ref, State
+from runbook_exec.errors import Invalid, Refused
+
+_SAYS = {
+    "en": (
+        "{who} becomes a member of {groups}",
+        "{who} leaves {groups}",
+        "; ",
+        "{who}'s groups are as wanted",
+    ),
+    "de": (
+        "{who} wird Mitglied von {groups}",
+        "{who} verlässt {groups}",
+        "; ",
+        "Die Gruppen von {who} sind wie gewünscht",
+    ),
+}
+
+
+class GroupMembersArgs(Args, frozen=True, kw_only=True):
+    member: Annotated[
+        str, Meta(description="name (DN) of the person, computer or group that joins or leaves")
+    ]
+    add: Annotated[list[str], Meta(description="names (DN) of groups to be a member of")] = field(
+        default_factory=list
+    )
+    remove: Annotated[list[str], Meta(description="names (DN) of groups to be no member of")] = field(
+        default_factory=list
+    )
+
+
+@register
+class GroupMembers(Action[GroupMembersArgs]):
+    """Makes one entry a member of groups, or takes it out of them.
+
+    Each membership is an element of its own: other members are neither read into the plan nor
+    written, so that a colleague's change at the same time survives. Only direct membership
+    counts. Protected groups (adminCount=1) are left to their administrators, and a groupOfNames
+    never loses its last member, which OpenLDAP would refuse.
+    """
+
+    name = "ldap.group_members"
+    rights = Rights(read=("read groups",), apply=("write member",))
+    Args = GroupMembersArgs
+    outputs: ClassVar[Mapping[str, str]] = {
+        "added": "names of the groups that were joined",
+        "removed": "names of the groups that were left",
+    }
+
+    def reads(self, args: GroupMembersArgs, facts: Facts) -> Sequence[Ref]:
+        groups = [*args.add, *args.remove]
+        return [
+            target.SERVER,
+            target.entry(args.member),
+            *(target.group(group) for group in groups),
+            *(target.membership(args.member, group) for group in groups),
+        ]
+
+    def plan(self, args: GroupMembersArgs, facts: Facts) -> Change:
+        _contradiction(args)
+        member = target.existing(facts, args.member)
+        dn, who = str(member["dn"]), target.called(member, args.member)
+        before: dict[str, Json] = {}
+        after: dict[str, Json] = {}
+        titles: dict[bool, list[str]] = {True: [], False: []}
+        blocked = ""
+        for wanted, names in ((True, args.add), (False, args.remove)):
+            for name in names:
+                target.inside(facts, name)
+                group = _existing_group(facts, name)
+                now = facts[target.membership(args.member, name)] or {}
+                primary = _is_primary(member, group)
+                if (bool(now.get("member")) or primary) == wanted:
+                    continue
+                group_dn = str(group["dn"])
+                before[group_dn], after[group_dn] = not wanted, wanted
+                titles[wanted].append(str(group["title"]))
+                blocked = blocked or _blocked(group, now, wanted=wanted, primary=primary)
+        return Change(
+            action=self.name,
+            target=dn,
+            identity=target.identity(member),
+            before=before,
+            after=after,
+            says={language: _sentence(language, who, titles) for language in _SAYS},
+            effects=tuple(
+                Effect(target.membership(args.member, name), {"member": joins, "last": False}, whole=True)
+                for name, joins in after.items()
+            ),
+            writes=tuple(after),
+            outputs={
+                "added": [name for name, joins in after.items() if joins],
+                "removed": [name for name, joins in after.items() if not joins],
+            },
+            blocked=blocked,
+        )
+
+    def apply(self, session: Any, args: GroupMembersArgs, change: Change, ctx: Context) -> Evidence:
+        member, _ = session.pinned(change.target, change.identity)
+        groups = session.read([target.group(name) for name in change.after or {}])
+        for name, joins in (change.after or {}).items():
+            group = groups[target.group(name)]
+            if group is None:
+                raise Refused(
+                    f"the group {name} is gone", next_move="somebody deleted or moved it: plan again"
+                )
+            attribute = session.dialect.member_attribute(group["classes"])
+            session.join_or_leave(name, attribute, member, joins=joins)
+        return Evidence(answer={"memberships": dict(change.after or {})})
+
+    def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
+        titles = {
+            joins: [parse(name).name for name, now in (change.before or {}).items() if now is joins]
+            for joins in (True, False)
+        }
+        who = parse(change.target).name
+        return replace(
+            change,
+            before=change.after,
+            after=change.before,
+            says={language: _sentence(language, who, titles) for language in _SAYS},
+            effects=tuple(
+                Effect(effect.ref, {"member": not (effect.state or {})["member"], "last": False}, whole=True)
+                for effect in change.effects
+            ),
+            outputs={},
+        )
+
+
+def _contradiction(args: GroupMembersArgs) -> None:
+    both = {parse(name).canonical for name in args.add} & {parse(name).canonical for name in args.remove}
+    if both:
+        raise Invalid(f"{min(both)} stands in add and in remove", next_move="take it out of one of them")
+
+
+def _existing_group(facts: Facts, name: str) -> Mapping[str, Json]:
+    group = facts[target.group(name)]
+    if group is None:
+        raise Refused(f"there is no group {name}", next_move="correct the name, or create the group first")
+    return group
+
+
+def _is_primary(member: State, group: Mapping[str, Json]) -> bool:
+    """True for AD's primary group, whose members are not listed in it."""
+    primary = record.get(member, "primaryGroupID")
+    return bool(primary) and primary == group.get("rid")
+
+
+def _blocked(group: Mapping[str, Json], now: Mapping[str, Json], *, wanted: bool, primary: bool) -> str:
+    title = group["title"]
+    if group.get("protected"):
+        return (
+            f"{title} is a protected group (adminCount=1): its members are administrators, "
+            "and runbooks leave it to those who are responsible for it"
+        )
+    if not wanted and primary:
+        return f"{title} is the primary group, which nobody leaves; set another primary group first"
+    if not wanted and now.get("last"):
+        return f"{title} would lose its last member, and this server's groups cannot be empty: add another member first"
+    return ""
+
+
+def _sentence(language: str, who: str, titles: Mapping[bool, list[str]]) -> str:
+    joins, leaves, joint, same = _SAYS[language]
+    parts = [
+        text.format(who=who, groups=target.listing(titles[kind], language))
+        for kind, text in ((True, joins), (False, leaves))
+        if titles[kind]
+    ]
+    return joint.join(parts) if parts else same.format(who=who)
