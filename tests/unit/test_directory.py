@@ -9,8 +9,8 @@ from runbook_exec.sandbox import directory as double
 from runbook_exec.sandbox.directory import Directory
 from runbook_exec.sandbox.rehearsal import open_rehearsal
 
-STAFF = f"OU=Benutzer,OU=Wuppertal,OU=Standorte,{double.seeding.BASE}"
-GROUPS = f"OU=Gruppen,{double.seeding.BASE}"
+STAFF = f"OU=Benutzer,OU=Wuppertal,OU=Standorte,{double.BASE}"
+GROUPS = f"OU=Gruppen,{double.BASE}"
 
 
 @pytest.fixture
