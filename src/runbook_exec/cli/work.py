@@ -199,7 +199,7 @@ def _watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) -
         if not options.in_terminal() or shown is None:
             return None
         with lock, shown.paused():
-            return asking.ask(question, desk.who)
+            return _asked(question, desk)
 
     desk.ask = put
     if shown is not None:
@@ -210,6 +210,20 @@ def _watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) -
             return
         with live:
             yield
+
+
+def _asked(question: Any, desk: Any) -> Any:
+    """The answer; Ctrl-C at the question means: not now, and stop."""
+    main = threading.current_thread() is threading.main_thread()
+    gentle = signal.signal(signal.SIGINT, signal.default_int_handler) if main else None
+    try:
+        return asking.ask(question, desk.who)
+    except (click.Abort, KeyboardInterrupt, EOFError):
+        desk.stop.set()
+        return None
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, gentle)
 
 
 @contextmanager
