@@ -84,7 +84,8 @@ class Environment:
         planning = found.pop("planning", {})
         merged = found if write else {**found, **planning}
         where = f"connection {provider!r} of environment {self.name!r}"
-        return {"project": str(self.folder), **{k: looked_up(k, v, where) for k, v in merged.items()}}
+        added = {"project": str(self.folder), "client": self.client}
+        return {**added, **{k: looked_up(k, v, where) for k, v in merged.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from runbook_exec.change import (
     Waiting,
     same,
 )
+from runbook_exec.entry_name import canonical
 from runbook_exec.values import THIS
 
 _WORDS = {
@@ -114,8 +115,12 @@ class Until(Action[UntilArgs]):
 
 
 def _ref(args: UntilArgs) -> Ref:
-    # Cloud keys are lower case by agreement; a directory folds its own keys.
-    return Ref(args.read, args.of.lower() if args.read.startswith("graph.") else args.of)
+    """The thing under the key by which earlier steps of the plan know it too."""
+    if args.read.startswith("graph."):
+        return Ref(args.read, args.of.lower())
+    if args.read in {"ldap.entry", "ldap.group"}:
+        return Ref(args.read, canonical(args.of))
+    return Ref(args.read, args.of)
 
 
 def _effect(ref: Ref, now: State, has: Mapping[str, Json]) -> Effect:

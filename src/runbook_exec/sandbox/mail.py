@@ -14,7 +14,7 @@ import ssl
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from runbook_exec.sandbox.rehearsal import Rehearsal
 
@@ -74,7 +74,7 @@ class _Catcher:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self._rehearsal.faults.take("mail-refused") is not None:
             return "451 4.3.0 try again later (ordered by runbook sandbox fault)"
-        message = cast("EmailMessage", message_from_bytes(envelope.content, policy=policy.default))
+        message = message_from_bytes(envelope.content, policy=policy.default)
         shelf = self._rehearsal.shelf
         number = sum(1 for _ in shelf.items("mail")) + 1
         shelf.put("mail", f"{number:06}", _kept(message, envelope))

@@ -20,7 +20,7 @@ from typing import Any
 
 from runbook_exec.sandbox.rehearsal import Rehearsal, open_rehearsal
 
-DOUBLES: tuple[str, ...] = ("directory", "graph", "mail", "hosts")
+DOUBLES: tuple[str, ...] = ("directory", "graph", "mail", "tickets", "hosts")
 """In the order in which they are seeded and started."""
 
 RUNNING = "running.json"

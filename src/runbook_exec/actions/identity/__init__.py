@@ -19,7 +19,8 @@ class Propose(Action[ProposeArgs]):
     have. For everybody else each candidate is looked up over logins, UPNs, mail and proxy
     addresses of users, groups, contacts and computers, live *and deleted*; the first free
     one is taken. A deleted account of the same employee number is a rehire: the old names
-    come back unless somebody else has them now, and `rehire` says so.
+    come back unless somebody else has them now, and `rehire` says so. Where the number
+    belongs to somebody with quite another name the plan is refused.
 
     Patterns know `{given}`, `{surname}`, `{id}`, and `{given:1}` for the first letter.
     Letters become ASCII by the habit of `language`; a name that mixes look-alike letters of
@@ -46,13 +47,7 @@ class Propose(Action[ProposeArgs]):
     }
 
     def reads(self, args: ProposeArgs, facts: Facts) -> Sequence[Ref]:
-        look = Look(args, facts)
-        refs = list(look.first_refs())
-        person = look.person
-        if person and person.get("deleted"):
-            old = [person.get(part) for part in ("sam", "upn", "mail")]
-            refs += [ref for value in old if value for ref in look.holders(value)]
-        return refs
+        return tuple(Look(args, facts).wanted())
 
     def plan(self, args: ProposeArgs, facts: Facts) -> Change:
         look = Look(args, facts)
@@ -60,6 +55,7 @@ class Propose(Action[ProposeArgs]):
         found, notes = look.proposal()
         deleted = bool(person and person.get("deleted"))
         exists = bool(person) and not deleted
+        stranger = look.stranger()
         after = {part: found[part] for part in ("sam", "upn", "mail", "cn", "display_name")}
         outputs = {
             **found,
@@ -72,11 +68,12 @@ class Propose(Action[ProposeArgs]):
             action=self.name,
             target=f"employee {args.employee_id}",
             identity=outputs["id"],
-            before=after if exists else None,
+            before=after if exists and not stranger else None,
             after=after,
             says=_says(found, exists=exists, deleted=deleted),
             outputs=outputs,
             notes=notes,
+            blocked=stranger,
         )
 
     def apply(self, session: Any, args: ProposeArgs, change: Change, ctx: Context) -> Evidence:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from runbook_exec import names
 from runbook_exec.actions.identity.arguments import DOMAIN, ProposeArgs
 from runbook_exec.change import Facts, Json, Ref, State
+from runbook_exec.entry_name import canonical, first_value
 from runbook_exec.errors import Invalid, Refused
+
+FIRST = 6
+"""Candidates of each kind that are asked for at once; the others only where these are all taken."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,10 @@ class Look:
         patterns = self._checked(self.args.address_patterns)
         return names.local_parts(self.given, self.surname, patterns=patterns, **self._how)
 
+    @cached_property
+    def cns(self) -> tuple[str, ...]:
+        return names.common_names(self.display)
+
     @property
     def _how(self) -> dict[str, str]:
         return {"employee_id": self.args.employee_id, "language": self.args.language}
@@ -62,26 +70,33 @@ class Look:
             )
         return {"upn": f"{local}@{self.args.domain}".lower(), "mail": f"{local}@{mail_domain}".lower()}
 
-    def first_refs(self) -> Iterator[Ref]:
-        """Everything that can be asked at once."""
+    def wanted(self) -> Iterator[Ref]:
+        """What must be read, as far as is known by now; nearly always all of it at once."""
         if "ldap" in self.args.sources:
             yield Ref("ldap.person", self.args.employee_id)
-            for login in self.logins:
+            for login in self._in_turn(self.logins, self._login_taken):
                 yield Ref("ldap.holder", login)
             if self.args.ou:
-                for cn in names.common_names(self.display):
-                    yield self._cn_ref(cn)
-        for local in self.local_parts:
+                yield from map(self._cn_ref, self._in_turn(self.cns, self._cn_taken))
+        for local in self._in_turn(self.local_parts, self._local_part_taken):
             for address in dict.fromkeys(self.addresses(local).values()):
                 yield from self.holders(address)
             if "ldap" not in self.args.sources:
                 yield Ref("graph.user", self.addresses(local)["upn"], _OF_PERSON)
+        if self.person and self.person.get("deleted"):
+            for value in filter(None, map(self.person.get, ("sam", "upn", "mail"))):
+                yield from self.holders(str(value))
+
+    @staticmethod
+    def _in_turn(candidates: tuple[str, ...], taken: Callable[[str, list[str]], bool]) -> tuple[str, ...]:
+        first = candidates[:FIRST]
+        return candidates if all(taken(name, []) for name in first) else first
 
     def holders(self, value: str) -> list[Ref]:
         return [Ref(f"{source}.holder", value.casefold()) for source in self.args.sources]
 
     def _cn_ref(self, cn: str) -> Ref:
-        return Ref("ldap.cn", f"{cn.casefold()},{_canonical(self.args.ou)}")
+        return Ref("ldap.cn", f"{cn.casefold()},{canonical(self.args.ou)}")
 
     @cached_property
     def person(self) -> State:
@@ -100,6 +115,14 @@ class Look:
                 }
         return None
 
+    def stranger(self) -> str:
+        """Why this employee number cannot be meant: its account belongs to somebody else. Else empty."""
+        called = str((self.person or {}).get("display_name") or "")
+        ours, theirs = (set(re.split(r"[\W_]+", names.fold(text))) - {""} for text in (self.display, called))
+        if not called or ours & theirs:
+            return ""  # a marriage or another spelling leaves one of the names as it was
+        return f"employee number {self.args.employee_id} belongs to {called}, and HR says {self.display}"
+
     def proposal(self) -> tuple[dict[str, Json], tuple[str, ...]]:
         """The names, and what a reader must know about how they came about."""
         notes = list(names.doubts(self.given, self.surname))
@@ -112,11 +135,12 @@ class Look:
             for part in ("sam", "upn", "mail"):
                 if had.get(part) and self._is_taken(had[part], notes, own=True):
                     had.pop(part)
-        cn = _first_value(had["dn"]) if had.get("dn") and not had.get("deleted") else self._free_cn(notes)
-        sam = had.get("sam") or self._free_login(notes)
+        cn = first_value(had["dn"]) if had.get("dn") and not had.get("deleted") else None
+        cn = cn or self._free("directory name", self.cns, self._cn_taken, notes)
+        sam = had.get("sam") or self._free("login", self.logins, self._login_taken, notes)
         upn, mail = had.get("upn"), had.get("mail")
         if not upn:
-            addresses = self._free_addresses(notes)
+            addresses = self.addresses(self._free("address", self.local_parts, self._local_part_taken, notes))
             upn, mail = addresses["upn"], mail or addresses["mail"]
         if not mail:
             mail = upn
@@ -124,46 +148,57 @@ class Look:
         display = had.get("display_name") or self.display
         if display != self.display:
             notes.append(f"the account is called {display!r}, HR says {self.display!r}")
+        if had.get("others"):
+            notes.append(f"the same employee number stands on {', '.join(had['others'])}")
         nickname = mail.partition("@")[0]
         found = {"sam": sam, "upn": upn, "mail": mail, "mail_nickname": nickname, "cn": cn}
         return {**found, "display_name": display}, tuple(dict.fromkeys(notes))
 
-    def _free_login(self, notes: list[str]) -> str:
-        source = "ldap" in self.args.sources
-        for login in self.logins:
-            if not source or not self._is_taken(login, notes, sources=("ldap",)):
-                return login
-        raise _all_taken("login", self.logins)
+    def _login_taken(self, login: str, notes: list[str]) -> bool:
+        return "ldap" in self.args.sources and self._is_taken(login, notes, sources=("ldap",))
 
-    def _free_addresses(self, notes: list[str]) -> dict[str, str]:
-        for local in self.local_parts:
-            addresses = self.addresses(local)
-            if not any(self._is_taken(value, notes) for value in dict.fromkeys(addresses.values())):
-                return addresses
-        raise _all_taken("address", self.local_parts)
+    def _local_part_taken(self, local: str, notes: list[str]) -> bool:
+        return any(self._is_taken(value, notes) for value in dict.fromkeys(self.addresses(local).values()))
 
-    def _free_cn(self, notes: list[str]) -> str:
-        for cn in names.common_names(self.display):
-            state = self.facts.get(self._cn_ref(cn)) if self.args.ou else None
-            if not (state and state.get("live")):
-                return cn
+    def _cn_taken(self, cn: str, notes: list[str]) -> bool:
+        state = self.facts.get(self._cn_ref(cn)) if self.args.ou else None
+        taken = bool(state and state.get("live"))
+        if taken:
             notes.append(f"the name {cn!r} is taken in {self.args.ou}")
-        raise _all_taken("directory name", names.common_names(self.display))
+        return taken
+
+    def _free(
+        self,
+        what: str,
+        candidates: tuple[str, ...],
+        taken: Callable[[str, list[str]], bool],
+        notes: list[str],
+    ) -> str:
+        for name in candidates:
+            if not taken(name, notes):
+                return name
+        raise Refused(
+            f"every {what} that could be made is taken: {candidates[0]} to {candidates[-1]}",
+            next_move="choose another pattern for this person, or clear out what nobody uses",
+        )
 
     def _is_taken(
         self, value: str, notes: list[str], *, sources: Sequence[str] = (), own: bool = False
     ) -> bool:
         """Whether somebody holds the value; `own`: a deleted holder is the person's own old account."""
         taken = False
+        mine = (self.person or {}).get("dn")
         for source in sources or self.args.sources:
             state = self.facts.get(Ref(f"{source}.holder", value.casefold())) or {}
             side = _SIDES[source]
             for holder in state.get("live", ()):
+                if holder == mine:
+                    continue
                 taken = True
-                notes.append(f"{value} is taken in {side} by {_first_value(holder)}")
+                notes.append(f"{value} is taken in {side} by {first_value(holder)}")
             for holder in state.get("deleted", ()):
-                taken = taken or not own
-                notes.append(f"{value} is held in {side} by a deleted object, {_first_value(holder)}")
+                taken = taken or not (own or holder == mine)
+                notes.append(f"{value} is held in {side} by a deleted object, {first_value(holder)}")
             if state.get("deleted_visible") is False:
                 notes.append(
                     f"unknown whether deleted objects hold these names: no right to see them in {side}"
@@ -173,29 +208,3 @@ class Look:
 
 _SIDES = {"ldap": "the directory", "graph": "the cloud"}
 _OF_PERSON = ("id", "userPrincipalName", "mail", "displayName", "employeeId", "onPremisesSamAccountName")
-
-
-def _all_taken(what: str, candidates: Sequence[str]) -> Refused:
-    return Refused(
-        f"every {what} that could be made is taken: {candidates[0]} to {candidates[-1]}",
-        next_move="choose another pattern for this person, or clear out what nobody uses",
-    )
-
-
-def _canonical(dn: str) -> str:
-    """A DN as far sides are asked for it: folded, no spaces around commas."""
-    return ",".join(part.strip().casefold() for part in re.split(r"(?<!\\),", dn))
-
-
-def _first_value(dn: str) -> str:
-    r"""`CN=Weiß\, Anna,OU=…` → `Weiß, Anna`; an id stays as it is."""
-    first = re.split(r"(?<!\\),", dn)[0]
-    kind, equals, value = first.partition("=")
-    if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", kind):
-        return dn
-    pieces = re.sub(r"((?:\\[0-9A-Fa-f]{2})+)", _unhexed, value)
-    return re.sub(r"\\(.)", r"\1", pieces).partition("\n")[0].partition("\x00")[0]
-
-
-def _unhexed(match: re.Match[str]) -> str:
-    return bytes.fromhex(match[1].replace("\\", "")).decode("utf-8", errors="replace")

@@ -1,0 +1,111 @@
+"""`ticket.open`: a new ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from runbook_exec.action import Action, Args, Context, Rights, register
+from runbook_exec.actions.ticket.session import NEW, TicketSession, author_of, key_of
+from runbook_exec.change import Change, Deferred, Evidence, Facts, Json, Ref
+from runbook_exec.values import THIS
+
+
+class OpenArgs(Args, frozen=True, kw_only=True):
+    title: Annotated[str, msgspec.Meta(description="one line", min_length=1, max_length=200)]
+    text: Annotated[str, msgspec.Meta(description="what it is about")] = ""
+    queue: Annotated[str, msgspec.Meta(description="where it goes; the system's default if left out")] = ""
+    requester: Annotated[str, msgspec.Meta(description="who asks, as the ticket system knows them")] = ""
+    key: Annotated[
+        str,
+        msgspec.Meta(
+            description="what recognises the ticket in later runs (one for each leaver and application, say); "
+            "if left out, each run opens its own"
+        ),
+    ] = ""
+
+
+@register
+class Open(Action[OpenArgs]):
+    """Open a ticket.
+
+    With `key` there is one ticket for that key, whatever number of runs ask for it. Without
+    it each run opens one; a step that is tried again finds its own and opens no second one.
+    Undoing closes the ticket: what was written in it stays.
+    """
+
+    name = "ticket.open"
+    rereads = False
+    rights = Rights(read=("ShowTicket",), apply=("CreateTicket", "ModifyTicket"))
+    Args = OpenArgs
+    outputs: ClassVar[Mapping[str, str]] = {"id": "the ticket's number"}
+
+    def reads(self, args: OpenArgs, facts: Facts) -> Sequence[Ref]:
+        return (Ref("ticket.key", args.key),) if args.key else ()
+
+    def plan(self, args: OpenArgs, facts: Facts) -> Change:
+        found = facts.get(Ref("ticket.key", args.key)) if args.key else None
+        after: dict[str, Json] = {"status": "open", "title": args.title, "text": args.text}
+        after |= {name: value for name in ("queue", "requester") if (value := getattr(args, name))}
+        if found is not None:
+            return Change(
+                action=self.name,
+                target=f"ticket {found['id']}",
+                identity=found["id"],
+                before={"id": found["id"]},
+                after={"id": found["id"]},
+                says={
+                    "en": f"Ticket {found['id']} exists already: {found['title']}",
+                    "de": f"Ticket {found['id']} gibt es schon: {found['title']}",
+                },
+                outputs={"id": found["id"]},
+            )
+        return Change(
+            action=self.name,
+            target=f"{NEW}: {args.title}",
+            before=None,
+            after=after,
+            says={"en": f"Open a ticket: {args.title}", "de": f"Ticket eröffnen: {args.title}"},
+            outputs={"id": Deferred(THIS, "id")},
+            writes=(NEW,),
+        )
+
+    def apply(self, session: TicketSession, args: OpenArgs, change: Change, ctx: Context) -> Evidence:
+        after = dict(change.after or {})
+        if change.identity is not None:  # taking it back
+            desk = session.to_write(change.identity)
+            text = "withdrawn: the run that opened this ticket was undone"
+            desk.close(change.identity, key=f"{key_of(ctx, '')}/undo", text=text, author=author_of(ctx))
+            return Evidence(answer={"id": change.identity, "status": "closed"})
+        key = key_of(ctx, args.key)
+        ticket = session.to_write(NEW).open(
+            key=key,
+            title=after["title"],
+            text=after["text"],
+            queue=after.get("queue", ""),
+            requester=after.get("requester", ""),
+        )
+        return Evidence(
+            answer={"id": ticket, "key": key, "status": "open"}, outputs={"id": ticket}, undo={"id": ticket}
+        )
+
+    def verify(self, session: TicketSession, args: OpenArgs, change: Change, evidence: Evidence) -> str:
+        ref = Ref("ticket.ticket", str(evidence.answer["id"]))
+        found = session.read([ref])[ref]
+        if found is None or found["status"] != evidence.answer["status"]:
+            return f"ticket {ref.key}, {evidence.answer['status']}"
+        return ""
+
+    def undo(self, change: Change, evidence: Evidence) -> Change:
+        ticket = str(evidence.undo["id"])
+        return Change(
+            action=self.name,
+            target=f"ticket {ticket}",
+            identity=ticket,
+            before={"status": "open"},
+            after={"status": "closed"},
+            says={"en": f"Ticket {ticket} is closed again", "de": f"Ticket {ticket} wird wieder geschlossen"},
+            writes=(ticket,),
+        )

@@ -1,0 +1,97 @@
+"""The ticket system's session: reads tickets; writes only those that the plan names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from runbook_exec.action import Context, Finding, Rights
+from runbook_exec.change import Json, Ref, State
+from runbook_exec.errors import Invalid, NoPen, Refused, RunbookError
+from runbook_exec.tickets import TicketSystem, open_desk
+
+NEW = "new ticket"
+"""The far-side name of a ticket that does not exist yet."""
+
+
+class TicketSession:
+    """Reads `ticket.ticket` (by id) and `ticket.key` (by the key it was opened with)."""
+
+    def __init__(self, desk: TicketSystem, *, write: bool) -> None:
+        self._desk, self._write = desk, write
+        self._permitted: frozenset[str] = frozenset()
+
+    def read(self, refs: Sequence[Ref]) -> Mapping[Ref, State]:
+        return {ref: self._read(ref) for ref in refs}
+
+    def _read(self, ref: Ref) -> State:
+        match ref.kind:
+            case "ticket.ticket":
+                return self._desk.read(ref.key)
+            case "ticket.key":
+                found = self._desk.find_by_key(ref.key)
+                return None if found is None else self._desk.read(found)
+        raise Invalid(f"a ticket system cannot read {ref.kind}", next_move="read ticket.ticket")
+
+    @contextmanager
+    def permit(self, writes: Sequence[str]) -> Iterator[None]:
+        if not self._write:
+            raise NoPen("this session cannot write tickets", next_move="a dry run writes nothing")
+        self._permitted = frozenset(writes)
+        try:
+            yield
+        finally:
+            self._permitted = frozenset()
+
+    def to_write(self, ticket: str) -> TicketSystem:
+        """The desk, to write this ticket (or `NEW`), if the plan names it."""
+        if not self._write:
+            raise NoPen("this session cannot write tickets", next_move="a dry run writes nothing")
+        if ticket not in self._permitted:
+            raise Refused(f"ticket {ticket} is not in the plan")
+        return self._desk
+
+
+class TicketProvider:
+    """A ticket system, by the keys of its connection.
+
+    `system`: `local` (the default); then that system's own keys: for the local desk
+    `folder`, `.runbook` in the project folder if left out.
+    """
+
+    name = "ticket"
+
+    @contextmanager
+    def open(self, connection: Mapping[str, Json], *, write: bool) -> Iterator[TicketSession]:
+        with open_desk(connection, write=write) as desk:
+            yield TicketSession(desk, write=write)
+
+    def check(self, connection: Mapping[str, Json], rights: Rights) -> list[Finding]:
+        """Whether the system answers."""
+        try:
+            with open_desk(connection, write=False) as desk:
+                return [Finding(ok=True, what=desk.about())]
+        except RunbookError as error:
+            return [Finding(ok=False, what=error.what, next_move=error.next_move)]
+
+
+def key_of(ctx: Context, given: str) -> str:
+    """What makes a write recognisable when it is repeated: the key given, or run and step."""
+    return given or f"{ctx.run}/{ctx.step}"
+
+
+def author_of(ctx: Context) -> str:
+    """Who writes."""
+    return f"runbook ({ctx.run})"
+
+
+def existing(ticket: str, state: State) -> Mapping[str, Json]:
+    """The ticket that was read; an error that says what to do where there is none."""
+    if not ticket:
+        raise Invalid(
+            "no ticket is named",
+            next_move="start the run with --ticket NUMBER, or skip the step: when: \"{{ run.ticket != '' }}\"",
+        )
+    if state is None:
+        raise Refused(f"there is no ticket {ticket!r}", next_move="check the number")
+    return state
