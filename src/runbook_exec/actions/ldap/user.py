@@ -13,7 +13,7 @@ from runbook_exec.actions.ldap.dialect import Dialect
 from runbook_exec.actions.ldap.dn import Dn, parse, same_name
 from runbook_exec.actions.ldap.editing import apply_entry, undo_entry
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref, State
-from runbook_exec.errors import Invalid
+from runbook_exec.errors import Invalid, Refused
 from runbook_exec.values import THIS
 
 _SIMPLE = ("sam", "upn", "mail", "given_name", "surname", "display_name", "employee_id")
@@ -30,6 +30,10 @@ class UserArgs(Args, frozen=True, kw_only=True):
     given_name: Annotated[str, Meta(description="given name")] = ""
     surname: Annotated[str, Meta(description="family name")] = ""
     display_name: Annotated[str, Meta(description="name that people see")] = ""
+    manager: Annotated[
+        str,
+        Meta(description="the manager's login, UPN or mail address; written as the name (DN) it belongs to"),
+    ] = ""
     enabled: Annotated[
         bool, Meta(description="how a new account starts; one that exists is left as it is (ldap.enabled)")
     ] = False
@@ -65,7 +69,7 @@ class User(Action[UserArgs]):
         read=("read users",),
         apply=(
             "create user", "write sAMAccountName", "write userPrincipalName", "write mail", "write givenName",
-            "write sn", "write displayName", "write employeeID", "write userAccountControl",
+            "write sn", "write displayName", "write manager", "write employeeID", "write userAccountControl",
         ),
     )  # fmt: skip
     Args = UserArgs
@@ -75,12 +79,13 @@ class User(Action[UserArgs]):
         "sam": "its login",
         "upn": "its user principal name",
         "mail": "its mail address",
+        "enabled": "whether one can log in with it, as it was before this run",
     }
 
     def reads(self, args: UserArgs, facts: Facts) -> Sequence[Ref]:
         name = args.name()
         refs = [target.SERVER, target.entry(str(name)), target.entry(str(name.parent)), target.cn(name)]
-        refs += [target.holder(value) for value in (args.sam, args.upn, args.mail) if value]
+        refs += [target.holder(value) for value in (args.sam, args.upn, args.mail, args.manager) if value]
         if args.employee_id:
             refs.append(target.person(args.employee_id))
             known = facts.get(target.person(args.employee_id))
@@ -92,7 +97,7 @@ class User(Action[UserArgs]):
         spoken = target.spoken_dialect(facts)
         name = target.inside(facts, str(args.name()))
         record.check_settable(list(args.attributes), where="attributes")
-        want = _wanted(args, spoken)
+        want = _wanted(args, spoken) | _manager(args, facts)
         person = facts[target.person(args.employee_id)] if args.employee_id else None
         if person and not person["deleted"]:
             dn = str(person["dn"])
@@ -203,6 +208,22 @@ def _wanted(args: UserArgs, spoken: Dialect) -> dict[str, Json]:
     return want | {key: record.normal(key, value) for key, value in args.attributes.items()}
 
 
+def _manager(args: UserArgs, facts: Facts) -> dict[str, Json]:
+    """The manager's entry by login or address; one that is missing or unclear is refused."""
+    if not args.manager:
+        return {}
+    if "manager" in map(str.lower, args.attributes):
+        raise Invalid("manager stands in attributes and in an argument of its own", next_move="name it once")
+    live = (facts[target.holder(args.manager)] or {}).get("live", [])
+    if len(live) != 1:
+        found = f"{len(live)} entries are" if live else "nobody is"
+        raise Refused(
+            f"the manager {args.manager!r} is unclear: {found} called that in the directory",
+            next_move="correct the manager's login or address",
+        )
+    return {"manager": live[0]}
+
+
 def _somebody_else(args: UserArgs, spoken: Dialect, state: State, dn: str, others: list[str]) -> str:
     """Why the entry that stands here is not this person's account."""
     if others:
@@ -253,6 +274,7 @@ def _outputs(args: UserArgs, state: Mapping[str, Json], spoken: Dialect) -> dict
     return {
         "dn": state["dn"],
         "id": state["id"],
+        "enabled": bool(state.get("enabled")),
         **{key: value or getattr(args, key) or None for key, value in read.items()},
     }
 
