@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+from graph_description import _graph_requests_fit_the_description, graph_record  # noqa: F401 - for every test
 
 _LOOPBACK = ("127.", "::1", "localhost")
 _connect = socket.socket.connect

@@ -28,7 +28,7 @@ from runbook_exec.sandbox.graph_licensing import Licensing
 from runbook_exec.sandbox.graph_tenant import APPLY, PLAN, TENANT, found_tenant, secret_file
 from runbook_exec.sandbox.rehearsal import Rehearsal
 
-__all__ = ["Cloud", "Licensing", "seed", "start"]
+__all__ = ["Cloud", "Licensing", "connection", "seed", "start"]
 
 
 def seed(rehearsal: Rehearsal) -> None:
@@ -37,10 +37,15 @@ def seed(rehearsal: Rehearsal) -> None:
 
 
 async def start(rehearsal: Rehearsal) -> dict[str, Any]:
-    """Listen on loopback; the connection names the writing application and, for planning, the reading one."""
+    """Listen on loopback until the process ends."""
     from runbook_exec.sandbox.graph_http import listen
 
     port, _ = await listen(rehearsal)
+    return connection(rehearsal, port)
+
+
+def connection(rehearsal: Rehearsal, port: int) -> dict[str, Any]:
+    """The keys of a connection: the writing application and, for planning, the reading one."""
     base = f"https://127.0.0.1:{port}"
     return {
         "graph": {

@@ -1,0 +1,16 @@
+"""Microsoft Graph: users, licences, memberships, mailboxes and access passes of a tenant."""
+
+from runbook_exec.action import register_provider
+from runbook_exec.actions.graph import (  # noqa: F401 - importing registers the actions
+    access_pass,
+    group_members,
+    licence,
+    mailbox_settings,
+    manager,
+    request,
+    revoke_sessions,
+    user,
+)
+from runbook_exec.actions.graph.provider import GraphProvider
+
+register_provider(GraphProvider())

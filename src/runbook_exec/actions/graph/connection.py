@@ -1,0 +1,62 @@
+"""The keys of a Graph connection, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from runbook_exec.change import Json
+from runbook_exec.errors import Invalid
+from runbook_exec.secret import Secret
+
+WORLD_URL = "https://graph.microsoft.com/v1.0"
+WORLD_AUTHORITY = "https://login.microsoftonline.com"
+KEYS = ("tenant", "client_id", "client_secret", "certificate", "authority", "url", "ca")
+IGNORED = ("planning", "project")
+"""`planning` was already laid over the others where a session only reads; the folder is no concern here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """Where the tenant is, and as which application we come."""
+
+    tenant: str
+    client_id: str
+    client_secret: Secret | None
+    certificate: str
+    authority: str
+    url: str
+    ca: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+def parsed(values: Mapping[str, Json]) -> Connection:
+    """The connection from its keys; says which one is wrong."""
+    unknown = sorted(set(values) - {*KEYS, *IGNORED})
+    if unknown:
+        raise _wrong(f"{unknown[0]!r} is no key of a Graph connection", "known keys: " + ", ".join(KEYS))
+    secret = values.get("client_secret")
+    if secret is not None and not isinstance(secret, Secret):
+        raise _wrong("client_secret stands there in clear", "write a reference: env:NAME or file:/path")
+    texts = {key: values.get(key) or "" for key in KEYS if key != "client_secret"}
+    for key, value in texts.items():
+        if not isinstance(value, str):
+            raise _wrong(f"{key} is no text", f"write {key} as one line of text")
+    texts["url"] = (texts["url"] or WORLD_URL).rstrip("/")
+    texts["authority"] = (texts["authority"] or WORLD_AUTHORITY).rstrip("/")
+    for key in ("url", "authority"):
+        if urlsplit(texts[key]).scheme != "https":
+            raise _wrong(f"{key} is {texts[key]!r}, which does not begin with https://", "use https://")
+    if (secret or texts["certificate"]) and not (texts["tenant"] and texts["client_id"]):
+        raise _wrong(
+            "tenant or client_id is missing", "write both; they are shown on the app's page in Entra"
+        )
+    return Connection(client_secret=secret, **texts)
+
+
+def _wrong(what: str, next_move: str) -> Invalid:
+    return Invalid(what, where="connection graph", next_move=next_move)

@@ -1,0 +1,200 @@
+"""Memberships in one cloud group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from runbook_exec.action import Action, Args, Context, Rights, register
+from runbook_exec.actions.graph import person
+from runbook_exec.actions.graph.message import ALREADY, Message, path, trouble
+from runbook_exec.actions.graph.session import Session
+from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, same
+from runbook_exec.errors import Invalid, Refused
+
+User = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class GroupMembersArgs(Args, frozen=True, kw_only=True):
+    group: Annotated[str, msgspec.Meta(description="the group's display name or id", min_length=1)]
+    add: Annotated[list[User], msgspec.Meta(description="who shall be a member: UPNs or ids")] = (
+        msgspec.field(default_factory=list)
+    )
+    remove: Annotated[list[User], msgspec.Meta(description="who shall be none: UPNs or ids")] = msgspec.field(
+        default_factory=list
+    )
+
+
+@register
+class GroupMembers(Action[GroupMembersArgs]):
+    """Make people members of a cloud group, or end their membership.
+
+    Only the memberships named here are read and written, never the member list. Groups
+    whose members are decided elsewhere are refused with the way to go: synced groups
+    (Active Directory), dynamic groups (their rule), distribution lists and mail-enabled
+    security groups (Exchange), groups that carry administrator roles (a gate of their own).
+    """
+
+    name = "graph.group_members"
+    Args = GroupMembersArgs
+    rights = Rights(read=("User.Read.All", "GroupMember.Read.All"), apply=("GroupMember.ReadWrite.All",))
+    outputs: ClassVar[Mapping[str, str]] = {"group_id": "the group's id"}
+
+    def reads(self, args: GroupMembersArgs, facts: Facts) -> Sequence[Ref]:
+        people = [person.ref(key) for key in (*args.add, *args.remove)]
+        refs = [_group_ref(args), *people]
+        group = facts.get(_group_ref(args))
+        if group is not None and "id" in group:
+            refs += [Ref("graph.membership", f"{group['id']},{ref.key}") for ref in people]
+        return refs
+
+    def plan(self, args: GroupMembersArgs, facts: Facts) -> Change:
+        both = {key.lower() for key in args.add} & {key.lower() for key in args.remove}
+        if both or not (args.add or args.remove):
+            what = f"{min(both)} stands under add and under remove" if both else "add and remove are empty"
+            raise Invalid(what, next_move="name each person once")
+        group = _existing(args, facts)
+        before: dict[str, Json] = {}
+        after: dict[str, Json] = {}
+        effects, people, names = [], {}, [str(group["id"]), str(group["displayName"])]
+        for given, wanted in (*((key, True) for key in args.add), *((key, False) for key in args.remove)):
+            key = given.strip().lower()
+            user = person.existing(facts.get(person.ref(key)), key)
+            member = _member(facts, group, user, key)
+            if same(member, wanted):
+                continue
+            before[key], after[key] = member, wanted
+            people[key] = person.called(user, key)
+            names += person.names(user, key)
+            effects += [
+                Effect(Ref("graph.membership", f"{group['id']},{ref.key}"), {"member": wanted})
+                for ref in person.refs_of(user, key)
+            ]
+        return Change(
+            action=self.name,
+            target=str(group["displayName"]),
+            before=before,
+            after=after,
+            says=_says(people, after, str(group["displayName"])),
+            identity=str(group["id"]),
+            effects=tuple(effects),
+            writes=tuple(names),
+            outputs={"group_id": group["id"]},
+            destructive=False in after.values(),
+            blocked=_why_not(group) if after else "",
+        )
+
+    def apply(self, session: Session, args: GroupMembersArgs, change: Change, ctx: Context) -> Evidence:
+        group = str(change.identity)
+        keys = dict(change.after or {})
+        users = session.read([person.ref(key) for key in keys])
+        ids = {key: person.existing(users[person.ref(key)], key)["id"] for key in keys}
+        for key, wanted in keys.items():
+            if wanted:
+                _add(session, ctx, group, ids[key])
+            else:
+                _remove(session, ctx, group, ids[key])
+        return Evidence(answer={"group": group, "members": {key: ids[key] for key in keys}})
+
+    def undo(self, change: Change, evidence: Evidence) -> Change:
+        after = dict(change.before or {})
+        return Change(
+            action=self.name,
+            target=change.target,
+            before=change.after,
+            after=after,
+            says=_says({key: key for key in after}, after, change.target),
+            identity=change.identity,
+            writes=change.writes,
+            destructive=False in after.values(),
+        )
+
+
+def _group_ref(args: GroupMembersArgs) -> Ref:
+    return Ref("graph.group", args.group.strip().lower())
+
+
+def _existing(args: GroupMembersArgs, facts: Facts) -> Any:
+    group = facts.get(_group_ref(args))
+    if group is None:
+        raise Refused(
+            f"there is no cloud group {args.group}", next_move="check the name, or give the group's id"
+        )
+    if "ambiguous" in group:
+        raise Refused(
+            f"{len(group['ambiguous'])} groups are called {args.group}",
+            next_move="give the id of the one that is meant: " + ", ".join(group["ambiguous"]),
+        )
+    return group
+
+
+def _member(facts: Facts, group: Any, user: Any, key: str) -> Json:
+    state = facts.get(Ref("graph.membership", f"{group['id']},{key}"))
+    if state is not None:
+        return state["member"]
+    return Deferred(user.step, f"member of {group['displayName']}") if person.is_assumed(user) else False
+
+
+def _why_not(group: Any) -> str:
+    name = group["displayName"]
+    if group.get("onPremisesSyncEnabled"):
+        return f"{name} is mastered in Active Directory: use ldap.group_members"
+    if "DynamicMembership" in (group.get("groupTypes") or ()):
+        return f"{name} is dynamic: its rule decides who is in it; change the attribute that the rule reads"
+    if group.get("mailEnabled") and "Unified" not in (group.get("groupTypes") or ()):
+        return f"{name} is a mail-enabled security group or distribution list: it is changed in Exchange"
+    if group.get("isAssignableToRole"):
+        return f"{name} carries administrator roles: such a membership needs its own application and gate"
+    return ""
+
+
+def _add(session: Session, ctx: Context, group: str, user: str) -> None:
+    link = f"{session.wire.connection.url}/directoryObjects/{user}"
+    asked = Message(method="POST", path=path("groups", group, "members", "$ref"), body={"@odata.id": link})
+
+    def found() -> Json:
+        return True if _is_member(session, group, user) else None
+
+    session.create(asked, ctx, found, same_as=ALREADY)
+
+
+def _remove(session: Session, ctx: Context, group: str, user: str) -> None:
+    asked = Message(method="DELETE", path=path("groups", group, "members", user, "$ref"))
+    reply = session.attempt(asked, ctx)
+    # 404 means "no member" and also "not seen yet": only a read tells them apart.
+    if not reply.ok and (reply.status != 404 or _is_member(session, group, user)):
+        raise trouble(asked, reply)
+
+
+def _is_member(session: Session, group: str, user: str) -> bool:
+    ref = Ref("graph.membership", f"{group},{user}")
+    state = session.read([ref])[ref]
+    return state is not None and bool(state["member"])
+
+
+def _says(people: Mapping[str, str], after: Mapping[str, Json], group: str) -> dict[str, str]:
+    joins = [people[key] for key, wanted in after.items() if wanted]
+    leaves = [people[key] for key, wanted in after.items() if not wanted]
+    en, de = [], []
+    if joins:
+        en.append(f"{_list(joins, 'and')} {_verb(joins, 'becomes a member', 'become members')} of {group}")
+        de.append(f"{_list(joins, 'und')} {_verb(joins, 'wird', 'werden')} Mitglied von {group}")
+    if leaves:
+        en.append(f"{_list(leaves, 'and')} {_verb(leaves, 'leaves', 'leave')} {group}")
+        de.append(f"{_list(leaves, 'und')} {_verb(leaves, 'verlässt', 'verlassen')} {group}")
+    if not en:
+        return {
+            "en": f"The members of {group} are as wanted",
+            "de": f"Die Mitglieder von {group} sind wie gewünscht",
+        }
+    return {"en": "; ".join(en), "de": "; ".join(de)}
+
+
+def _list(people: Sequence[str], joint: str) -> str:
+    return f" {joint} ".join(filter(None, [", ".join(people[:-1]), people[-1]]))
+
+
+def _verb(people: Sequence[str], one: str, many: str) -> str:
+    return one if len(people) == 1 else many

@@ -1,0 +1,143 @@
+"""An open line to one tenant: reading many things at once, and writing what a change permits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runbook_exec.action import Context
+from runbook_exec.actions.graph import reading
+from runbook_exec.actions.graph.message import Message, Reply, trouble
+from runbook_exec.change import Json, Ref, State
+from runbook_exec.errors import NoPen, Unreachable
+
+if TYPE_CHECKING:
+    from runbook_exec.actions.graph.wire import Wire
+
+READ_PATIENCE = 60.0
+"""Seconds for which reads bear with a service that throttles or is down."""
+MOST_ATTEMPTS = 3
+"""How often a create without an answer is sent, looking before each repetition."""
+LAG = 15.0
+"""Seconds for which a 404 on a write to something just read counts as lag."""
+
+
+class Session:
+    """What the actions get. `write=False` has no pen: the transport refuses, whatever is asked."""
+
+    def __init__(self, wire: Wire, *, write: bool) -> None:
+        # One step has the session at a time, so what is permitted is the session's own.
+        self.wire, self._write = wire, write
+        self._permitted: frozenset[str] = frozenset()
+        self._etags: dict[str, str] = {}
+
+    def read(self, refs: Sequence[Ref]) -> Mapping[Ref, State]:
+        """Everything at once: equal requests are sent once, several go in batches of 20."""
+        wanted = {ref: reading.requests(ref) for ref in refs}
+        unique = list(dict.fromkeys(asked for parts in wanted.values() for asked in parts))
+        if not unique:
+            return {}
+        replies = dict(zip(unique, self.wire.ask_all(unique, patience=READ_PATIENCE), strict=True))
+        for asked, reply in replies.items():
+            replies[asked] = self._whole(reply)
+            self._remember(asked, reply)
+        return {ref: reading.state(ref, [replies[asked] for asked in parts]) for ref, parts in wanted.items()}
+
+    @contextmanager
+    def permit(self, writes: Sequence[str]) -> Iterator[None]:
+        if not self._write:
+            raise NoPen("a session that only reads was asked for permission to write")
+        before, self._permitted = self._permitted, frozenset(writes)
+        try:
+            yield
+        finally:
+            self._permitted = before
+
+    def get(self, path: str) -> Json:
+        """A read outside of the usual kinds; None where it does not exist."""
+        asked = Message(path=path)
+        reply = self.wire.ask(asked, patience=READ_PATIENCE)
+        if reply.status == 404:
+            return None
+        if not reply.ok:
+            raise trouble(asked, reply)
+        return reply.body
+
+    def send(self, asked: Message, ctx: Context, *, lag: float = LAG) -> Json:
+        """A write and its body; a bad reply raises. Things just read that answer 404 are asked again for `lag` seconds."""
+        reply = self.attempt(asked, ctx, lag=lag)
+        if not reply.ok:
+            raise trouble(asked, reply)
+        return reply.body
+
+    def attempt(self, asked: Message, ctx: Context, *, lag: float = 0.0) -> Reply:
+        """A write and its reply, good or bad."""
+        from time import monotonic, sleep
+
+        asked = self._matching(asked)
+        until, pause = monotonic() + min(lag, left(ctx)), 0.25
+        while True:
+            reply = self.wire.ask(asked, patience=left(ctx), permitted=self._permitted)
+            if reply.status != 404 or monotonic() + pause > until:
+                return reply
+            sleep(pause)
+            pause *= 2
+
+    def create(self, asked: Message, ctx: Context, found: Callable[[], Json], *, same_as: str = "") -> Json:
+        """A POST that makes something. Without an answer it is looked for, and only then sent again.
+
+        `found` gives the thing if it is there and is the one that was wanted, else None. It is
+        asked, too, where Graph refuses with the words `same_as`: "already a member" counts as
+        done only after the state was read.
+        """
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                reply = self.attempt(asked, ctx, lag=LAG)
+            except Unreachable as error:
+                there = found() if error.sent else None
+                if there is not None:
+                    return there
+                if not error.sent or attempt == MOST_ATTEMPTS:
+                    raise
+                ctx.say("no answer, and nothing is there yet: asking again")
+                continue
+            if reply.ok:
+                return reply.body
+            # After a lost answer the second POST may meet the fruit of the first.
+            met = reply.status == 400 and (attempt > 1 or (same_as and same_as in reply.words))
+            there = found() if met else None
+            if there is None:
+                raise trouble(asked, reply)
+            return there
+        raise AssertionError("the last attempt returns or raises")
+
+    def _whole(self, reply: Reply) -> Reply:
+        """The reply with all its pages."""
+        body = reply.body
+        while reply.ok and isinstance(body, dict) and body.get("@odata.nextLink"):
+            link = str(body["@odata.nextLink"])
+            asked = Message(path=link.removeprefix(self.wire.connection.url))
+            page = self.wire.ask(asked, patience=READ_PATIENCE)
+            if not page.ok:
+                raise trouble(asked, page)
+            body = {**page.body, "value": [*body["value"], *page.body["value"]]}
+        return Reply(status=reply.status, headers=reply.headers, body=body)
+
+    def _remember(self, asked: Message, reply: Reply) -> None:
+        etag = reply.body.get("@odata.etag") if reply.ok and isinstance(reply.body, dict) else None
+        if etag and reply.body.get("id"):
+            self._etags[str(reply.body["id"])] = str(etag)
+
+    def _matching(self, asked: Message) -> Message:
+        """A PATCH of something whose version we read goes only to that version, once."""
+        parts = asked.path.strip("/").split("/")
+        if asked.method != "PATCH" or len(parts) != 2 or parts[1] not in self._etags:
+            return asked
+        headers: dict[str, Any] = {**asked.headers, "If-Match": self._etags.pop(parts[1])}
+        return Message(method=asked.method, path=asked.path, body=asked.body, headers=headers)
+
+
+def left(ctx: Context) -> float:
+    """Seconds until the step's deadline."""
+    return max(0.0, (ctx.deadline - ctx.now()).total_seconds())

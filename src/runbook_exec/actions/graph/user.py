@@ -1,0 +1,255 @@
+"""One cloud user: made, or changed where the cloud is the master."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from runbook_exec.action import Action, Args, Context, Rights, register
+from runbook_exec.actions.graph import person
+from runbook_exec.actions.graph.message import Message, path
+from runbook_exec.actions.graph.session import Session
+from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, narrow
+from runbook_exec.errors import Invalid, Refused
+from runbook_exec.secret import Secret
+from runbook_exec.values import THIS
+
+_NAMES = {
+    "display_name": "displayName",
+    "given_name": "givenName",
+    "surname": "surname",
+    "mail_nickname": "mailNickname",
+    "job_title": "jobTitle",
+    "department": "department",
+    "company": "companyName",
+    "office": "officeLocation",
+    "mobile_phone": "mobilePhone",
+    "employee_id": "employeeId",
+    "employee_type": "employeeType",
+    "preferred_language": "preferredLanguage",
+    "usage_location": "usageLocation",
+    "enabled": "accountEnabled",
+}
+IN_THE_CLOUD = frozenset({"accountEnabled", "usageLocation", "preferredLanguage"})
+"""What may be changed here even for a user who is mastered on-premises."""
+PASSWORD = "password"  # noqa: S105 - a name
+CLEAR = "empty text: clear it; not given: leave it"
+
+
+class UserArgs(Args, frozen=True, kw_only=True):
+    upn: Annotated[
+        str, msgspec.Meta(description="the user principal name: anna.weiss@kranich.example", min_length=3)
+    ]
+    display_name: Annotated[str | None, msgspec.Meta(description="needed for a new user")] = None
+    password: Annotated[
+        Secret | None,
+        msgspec.Meta(description="the first password of a new user, changed at first sign-in; no use later"),
+    ] = None
+    given_name: Annotated[str | None, msgspec.Meta(description="given name; " + CLEAR)] = None
+    surname: Annotated[str | None, msgspec.Meta(description="surname; " + CLEAR)] = None
+    mail_nickname: Annotated[
+        str | None, msgspec.Meta(description="mail alias; a new user's is the UPN's part before the @")
+    ] = None
+    job_title: Annotated[str | None, msgspec.Meta(description="job title; " + CLEAR)] = None
+    department: Annotated[str | None, msgspec.Meta(description="department; " + CLEAR)] = None
+    company: Annotated[str | None, msgspec.Meta(description="company name; " + CLEAR)] = None
+    office: Annotated[str | None, msgspec.Meta(description="office location; " + CLEAR)] = None
+    mobile_phone: Annotated[str | None, msgspec.Meta(description="mobile phone; " + CLEAR)] = None
+    employee_id: Annotated[str | None, msgspec.Meta(description="employee number; " + CLEAR)] = None
+    employee_type: Annotated[str | None, msgspec.Meta(description="kind of employment; " + CLEAR)] = None
+    preferred_language: Annotated[str | None, msgspec.Meta(description="language: de-DE; " + CLEAR)] = None
+    usage_location: Annotated[str | None, msgspec.Meta(description="country, ISO 3166: DE; " + CLEAR)] = None
+    enabled: Annotated[bool | None, msgspec.Meta(description="may sign in; a new user may unless false")] = (
+        None
+    )
+
+
+@register
+class User(Action[UserArgs]):
+    """Make a cloud user, or set attributes of one.
+
+    Only the attributes given are read and set. A name that somebody else holds, live or as an
+    address, stops the plan. Attributes of a synced user belong to Active Directory: the
+    plan is refused and names them and the way there. A new user must change the password
+    at the first sign-in.
+    """
+
+    name = "graph.user"
+    Args = UserArgs
+    rights = Rights(
+        read=("User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"), apply=("User.ReadWrite.All",)
+    )
+    outputs: ClassVar[Mapping[str, str]] = {"id": "the user's id", "upn": "the user principal name"}
+
+    def reads(self, args: UserArgs, facts: Facts) -> Sequence[Ref]:
+        ref = person.ref(args.upn)
+        if ref in facts and facts[ref] is None:
+            return (ref, Ref("graph.holder", ref.key))
+        return (ref,)
+
+    def plan(self, args: UserArgs, facts: Facts) -> Change:
+        ref = person.ref(args.upn)
+        user = facts.get(ref)
+        return self._new(args, ref, facts) if user is None else self._changed(args, ref, user)
+
+    def _new(self, args: UserArgs, ref: Ref, facts: Facts) -> Change:
+        key = ref.key
+        if not args.display_name or args.password is None:
+            raise Invalid(
+                f"{key} does not exist, and a new user needs display_name and password",
+                next_move='give both; password: "{{ secret.value }}" from a step that uses secret.generate',
+            )
+        wanted = {name: value for name, value in _given(args).items() if value is not None}
+        wanted.setdefault("mailNickname", key.partition("@")[0])
+        wanted.setdefault("accountEnabled", True)
+        holder = facts.get(Ref("graph.holder", key)) or {"live": [], "deleted": [], "deleted_visible": True}
+        after = {"userPrincipalName": key, **wanted, PASSWORD: args.password}
+        return Change(
+            action=self.name,
+            target=key,
+            before=None,
+            after=after,
+            says={
+                "en": f"A cloud account is made for {args.display_name} ({key})",
+                "de": f"Für {args.display_name} wird ein Cloud-Konto angelegt ({key})",
+            },
+            effects=(Effect(ref, _overlaid(key, wanted), whole=True),),
+            writes=(key,),
+            outputs={"id": Deferred(THIS, "id"), "upn": key},
+            notes=tuple(_about_holders(holder)),
+            blocked=f"{key} is held by another object: {', '.join(holder['live'])}" if holder["live"] else "",
+        )
+
+    def _changed(self, args: UserArgs, ref: Ref, user: Any) -> Change:
+        key = ref.key
+        before, after = narrow(user, _given(args))
+        who = person.called(user, key)
+        theirs = sorted(set(after) - IN_THE_CLOUD) if after and person.synced(user) else []
+        return Change(
+            action=self.name,
+            target=key,
+            before=before,
+            after=after,
+            says=_says(who, after),
+            identity=user.get("id"),
+            effects=tuple(Effect(other, after) for other in person.refs_of(user, key) if after),
+            writes=person.names(user, key),
+            outputs={"id": user.get("id"), "upn": key},
+            notes=(
+                "a disabled synced account is enabled again by the next sync unless it is disabled there too",
+            )
+            if after.get("accountEnabled") is False and person.synced(user)
+            else (),
+            blocked=f"{who} is synced from Active Directory, which masters {', '.join(theirs)}: {person.SYNCED_MOVE}"
+            if theirs
+            else "",
+        )
+
+    def apply(self, session: Session, args: UserArgs, change: Change, ctx: Context) -> Evidence:
+        if change.after is None:
+            session.send(Message(method="DELETE", path=path("users", str(change.identity))), ctx)
+            return Evidence(answer={"deleted": change.identity}, undo={"id": change.identity})
+        if change.before is None:
+            return self._create(session, args, change, ctx)
+        asked = Message(method="PATCH", path=path("users", str(change.identity)), body=dict(change.after))
+        session.send(asked, ctx)
+        return Evidence(answer={"id": change.identity, "changed": sorted(change.after)})
+
+    def _create(self, session: Session, args: UserArgs, change: Change, ctx: Context) -> Evidence:
+        body = {name: value for name, value in (change.after or {}).items() if name != PASSWORD}
+        if args.password is None:
+            raise Refused("the first password is not given any more", next_move="give password: to this step")
+        profile = {PASSWORD: args.password.reveal(), "forceChangePasswordNextSignIn": True}
+        ref = person.ref(change.target)
+
+        def found() -> Json:
+            user = session.read([ref])[ref]
+            # Nobody else's account may pass for ours: every value must be the one we sent.
+            ours = (
+                user is not None
+                and not narrow(user, body | {"userPrincipalName": user["userPrincipalName"]})[1]
+            )
+            return user if ours else None
+
+        asked = Message(method="POST", path=path("users"), body={**body, "passwordProfile": profile})
+        made = session.create(asked, ctx, found)
+        return Evidence(answer={"id": made["id"]}, outputs={"id": made["id"]}, undo={"id": made["id"]})
+
+    def undo(self, change: Change, evidence: Evidence) -> Change:
+        if change.before is None:
+            identity = evidence.undo.get("id")
+            return Change(
+                action=self.name,
+                target=change.target,
+                before=change.after,
+                after=None,
+                says={
+                    "en": f"The cloud account {change.target} goes to the deleted items for 30 days",
+                    "de": f"Das Cloud-Konto {change.target} kommt für 30 Tage in die gelöschten Objekte",
+                },
+                identity=identity,
+                writes=(change.target, *([str(identity)] if identity else [])),
+                destructive=True,
+            )
+        return Change(
+            action=self.name,
+            target=change.target,
+            before=change.after,
+            after=change.before,
+            says=_says(change.target, dict(change.before)),
+            identity=change.identity,
+            writes=change.writes,
+        )
+
+
+def _given(args: UserArgs) -> dict[str, Json]:
+    """The attributes that the step names, by Graph's names; an empty text means: absent."""
+    values = {name: getattr(args, field) for field, name in _NAMES.items()}
+    return {name: value if value != "" else None for name, value in values.items() if value is not None}
+
+
+def _overlaid(key: str, wanted: Mapping[str, Json]) -> dict[str, Json]:
+    return {"id": Deferred(THIS, "id"), "userPrincipalName": key, "onPremisesSyncEnabled": None, **wanted}
+
+
+def _about_holders(holder: Any) -> Iterator[str]:
+    if holder["deleted"]:
+        yield f"a deleted object held this name ({', '.join(holder['deleted'])}); restoring it is not creating one"
+    if not holder["deleted_visible"]:
+        yield "deleted items cannot be seen: whether one of them held this name is unknown"
+
+
+_WORDS = {
+    "displayName": ("name", "Name"),
+    "givenName": ("given name", "Vorname"),
+    "surname": ("surname", "Nachname"),
+    "mailNickname": ("mail alias", "Mail-Alias"),
+    "jobTitle": ("job title", "Position"),
+    "department": ("department", "Abteilung"),
+    "companyName": ("company", "Firma"),
+    "officeLocation": ("office", "Büro"),
+    "mobilePhone": ("mobile phone", "Mobiltelefon"),
+    "employeeId": ("employee number", "Personalnummer"),
+    "employeeType": ("kind of employment", "Art der Beschäftigung"),
+    "preferredLanguage": ("language", "Sprache"),
+    "usageLocation": ("usage location", "Nutzungsstandort"),
+}
+
+
+def _says(who: str, after: Mapping[str, Json]) -> dict[str, str]:
+    if not after:
+        return {
+            "en": f"The cloud account of {who} is as wanted",
+            "de": f"Das Cloud-Konto von {who} ist wie gewünscht",
+        }
+    en, de = [], []
+    for name, value in after.items():
+        if name == "accountEnabled":
+            en.append("may sign in" if value else "may no longer sign in")
+            de.append("darf sich anmelden" if value else "darf sich nicht mehr anmelden")
+        else:
+            en.append(f"has the {_WORDS[name][0]} {value}" if value else f"has no {_WORDS[name][0]}")
+            de.append(f"hat {_WORDS[name][1]} {value}" if value else f"hat {_WORDS[name][1]} nicht mehr")
+    return {"en": f"{who} " + ", ".join(en), "de": f"{who} " + ", ".join(de)}
