@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from runbook_exec.action import Action, find, make_args
-from runbook_exec.change import Change, Deferred, Evidence, Irreversible, Ref
+from runbook_exec.change import Assumed, Change, Deferred, Evidence, Irreversible, Ref
 from runbook_exec.plan import gather
 from runbook_exec.secret import Secret
 from runbook_exec.values import plain
@@ -46,7 +46,7 @@ class Case:
         return make_args(self.action, _values(self.body.get("with", {})), where=self.id)
 
     def read(self, refs):
-        facts = {Ref(f["kind"], f["key"]): f["state"] for f in self.body.get("facts", [])}
+        facts = {Ref(f["kind"], f["key"]): _state(f) for f in self.body.get("facts", [])}
         return {ref: facts.get(ref) for ref in refs}
 
     def change(self) -> Change:
@@ -63,6 +63,10 @@ def _values(value: Any) -> Any:
             return Deferred(step, path)
         return {key: _values(item) for key, item in value.items()}
     return [_values(item) for item in value] if isinstance(value, list) else value
+
+
+def _state(fact: dict[str, Any]) -> Any:
+    return Assumed(fact["state"], step=fact["assumed"]) if "assumed" in fact else fact["state"]
 
 
 def every_case() -> list[Case]:
