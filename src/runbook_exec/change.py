@@ -7,6 +7,7 @@ says is derived from a state before and a state after.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -79,6 +80,10 @@ class NeedsValue(Exception):
         self.deferred = deferred
 
 
+computing: ContextVar[bool] = ContextVar("an expression is being computed", default=False)
+"""While it is set, showing a `Deferred` counts as looking at it: `[later] ~ 'x'` has to wait."""
+
+
 class Deferred:
     """A value that an earlier step will supply. It can be passed on, and not looked at."""
 
@@ -99,6 +104,8 @@ class Deferred:
         return Deferred(self.step, f"{self.label}[{key!r}]".partition(".")[2])
 
     def __repr__(self) -> str:
+        if computing.get():
+            raise NeedsValue(self)
         return f"⟨{self.label}⟩"
 
     def _needs(self, *_: object) -> NoReturn:
@@ -106,7 +113,9 @@ class Deferred:
 
     __str__ = __bool__ = __len__ = __iter__ = __contains__ = __call__ = _needs
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _needs
-    __add__ = __radd__ = __mod__ = __mul__ = __int__ = __float__ = __format__ = _needs
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _needs
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = _needs
+    __neg__ = __pos__ = __abs__ = __round__ = __int__ = __float__ = __index__ = __format__ = _needs
 
 
 class Assumed(dict[str, Json]):

@@ -19,7 +19,7 @@ TITLE: dict[str, Any] = {
         _TEXT,
         {
             "type": "object",
-            "properties": {language: _TEXT for language in LANGUAGES},
+            "properties": dict.fromkeys(LANGUAGES, _TEXT),
             "additionalProperties": _TEXT,
         },
     ],

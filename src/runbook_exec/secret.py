@@ -6,7 +6,7 @@ import contextvars
 from typing import NoReturn
 
 leaked: contextvars.ContextVar[bool] = contextvars.ContextVar("a secret was turned into text", default=False)
-"""Set when a secret is turned into text, so that rendering can refuse the result."""
+"""Set when a secret is turned into text or compared, so that rendering can refuse the result."""
 
 
 class Secret:
@@ -41,12 +41,14 @@ class Secret:
         return "***"
 
     def __repr__(self) -> str:
-        return "***"
+        return str(self)
 
     def __format__(self, spec: str) -> str:
         return str(self)
 
     def __eq__(self, other: object) -> bool:
+        if self is not other:
+            leaked.set(True)  # an expression that compares would be an oracle
         return self is other
 
     def __hash__(self) -> int:
