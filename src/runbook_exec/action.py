@@ -59,6 +59,10 @@ class Finding:
     next_move: str = ""
 
 
+ADDED = frozenset({"client", "project"})
+"""Keys that every connection has besides the provider's own: whose estate it is, and the project folder."""
+
+
 class Provider(Protocol):
     """A far side: how its sessions are opened and checked."""
 

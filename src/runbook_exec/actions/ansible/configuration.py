@@ -16,6 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from runbook_exec.action import ADDED
 from runbook_exec.change import Json
 from runbook_exec.errors import Invalid
 
@@ -59,7 +60,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 def connection(values: Mapping[str, Json]) -> Connection:
     """The mapping of the settings, checked."""
     try:
-        return msgspec.convert(dict(values), Connection)
+        return msgspec.convert({k: v for k, v in values.items() if k not in ADDED - {"project"}}, Connection)
     except msgspec.ValidationError as error:
         raise Invalid(
             f"the ansible connection: {error}",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from runbook_exec.action import ADDED
 from runbook_exec.change import Json
 from runbook_exec.errors import Invalid
 from runbook_exec.secret import Secret
@@ -13,8 +14,8 @@ from runbook_exec.secret import Secret
 WORLD_URL = "https://graph.microsoft.com/v1.0"
 WORLD_AUTHORITY = "https://login.microsoftonline.com"
 KEYS = ("tenant", "client_id", "client_secret", "certificate", "authority", "url", "ca")
-IGNORED = ("planning", "project")
-"""`planning` was already laid over the others where a session only reads; the folder is no concern here."""
+IGNORED = ("planning",)
+"""Already laid over the others where a session only reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class Connection:
 
 def parsed(values: Mapping[str, Json]) -> Connection:
     """The connection from its keys; says which one is wrong."""
-    unknown = sorted(set(values) - {*KEYS, *IGNORED})
+    unknown = sorted(set(values) - {*KEYS, *IGNORED} - ADDED)
     if unknown:
         raise _wrong(f"{unknown[0]!r} is no key of a Graph connection", "known keys: " + ", ".join(KEYS))
     secret = values.get("client_secret")

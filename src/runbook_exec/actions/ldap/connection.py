@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from runbook_exec.action import ADDED
 from runbook_exec.actions.ldap.dialect import DIALECTS
 from runbook_exec.actions.ldap.dn import Dn, parse
 from runbook_exec.change import Json
@@ -40,7 +41,7 @@ class Connection:
 
 def read_connection(given: Mapping[str, Json]) -> Connection:
     """The connection of an environment; raises `Invalid` and names the key that is wrong."""
-    unknown = sorted(set(given) - set(KEYS))
+    unknown = sorted(set(given) - set(KEYS) - ADDED)
     if unknown:
         raise _wrong(unknown[0], "is not known", "allowed: " + ", ".join(KEYS))
     host, port, tls_first = _server(given)
