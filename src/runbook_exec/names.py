@@ -46,6 +46,7 @@ _BY_LANGUAGE = {
 
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "KATAKANA-HIRAGANA"})
 _LOOK_ALIKES = frozenset("аАВеЕКМНоОрРсСТуУхХіІјЈѕЅԁԛԝһΑΒΕΖΗΙΚΜΝΟΡΤΥΧοντυχρ")
+_HYPHENS = "[-‐‑–]"
 _PLACE = re.compile(r"\{(given|surname|id)(?::(\d+))?\}")
 
 
@@ -108,7 +109,7 @@ def ascii_words(text: str, language: str = "de") -> tuple[str, ...]:
     """A name's parts in a-z and 0-9: particles stay with the next word, O'Neill is one."""
     parts: list[str] = []
     carried = ""
-    for word in re.split(r"[\s\-‐‑–]+", text):
+    for word in re.split(rf"\s+|{_HYPHENS}", text):
         plain = ascii_word(word, language)
         if word.lower() in PARTICLES:
             carried += plain
@@ -147,9 +148,15 @@ def logins(
 def local_parts(
     given: str, surname: str, *, patterns: Collection[str], employee_id: str = "", language: str = "de"
 ) -> tuple[str, ...]:
-    """Parts before the @ to try, the best first. Two surnames that do not fit become the first one."""
+    """Parts before the @ to try, the best first: thi-minh.nguyen, gabriela.garciamarquez.
+
+    Hyphens stay. Surnames of several words are written as one, and cut to the first where
+    they do not fit.
+    """
     given, surname = (given, surname) if surname else ("", given)
-    first, last = ascii_words(given, language), ascii_words(surname, language)
+    first = ascii_words(given, language)
+    parts = ("".join(ascii_words(part, language)) for part in re.split(_HYPHENS, surname))
+    last = tuple(part for part in parts if part)
     if sum(len(word) + 1 for word in (*first, *last)) > LOCAL_PART_LENGTH - 3:
         first, last = tuple(word[:20] for word in first[:1]), last[:1]
     values = {"given": "-".join(first), "surname": "-".join(last), "id": ascii_word(employee_id)}
