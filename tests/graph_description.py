@@ -61,10 +61,13 @@ class Description:
     def complaints(self, entry: dict[str, Any]) -> Iterator[str]:
         """What is wrong with one recorded request and its answer."""
         asked = f"{entry['method']} {entry['path']}"
+        if any(pattern.match(asked) for pattern in NOT_DESCRIBED):
+            return
         template = self.template(entry["segments"])
         operation = self.body["paths"].get(template, {}).get(entry["method"].lower())
         if operation is None:
-            if not any(pattern.match(asked) for pattern in NOT_DESCRIBED):
+            # A request that Graph itself refuses as unknown is the test's own business.
+            if entry["status"] != 400:
                 yield f"{asked}: the description has no such request"
             return
         yield from (f"{asked}: {wrong}" for wrong in self._request(entry, template, operation))
@@ -89,13 +92,22 @@ class Description:
         selected = entry["options"].get("$select")
         for parameter in operation.get("parameters", ()):
             allowed = parameter.get("schema", {}).get("items", {}).get("enum")
-            if selected and parameter.get("name") == "$select" and allowed:
+            # Of a directoryObject the description knows two properties; the real thing is a user or group.
+            whole = allowed and set(allowed) != {"id", "deletedDateTime"}
+            if selected and parameter.get("name") == "$select" and whole:
                 yield from (f"selects {n}, which is unknown" for n in selected.split(",") if n not in allowed)
 
     def _answer(self, entry: dict[str, Any], template: str) -> Iterator[str]:
-        if entry["answer"] is not None:
-            status = "2XX" if entry["status"] < 300 else "default"
-            yield from self._invalid(_Spot(template, entry["method"].lower(), status), entry["answer"])
+        answer = entry["answer"]
+        if answer is None:
+            return
+        status = "2XX" if entry["status"] < 300 else "default"
+        if "error" in answer:
+            # The description leaves innerError without its documented properties.
+            answer = {
+                "error": {name: value for name, value in answer["error"].items() if name != "innerError"}
+            }
+        yield from self._invalid(_Spot(template, entry["method"].lower(), status), answer)
 
     def _invalid(self, spot: _Spot, value: Any) -> Iterator[str]:
         validator = self._validator(spot.template, spot.method, spot.part)

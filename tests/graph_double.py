@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from runbook_exec.action import Context, find, find_provider, make_args
@@ -60,23 +61,20 @@ def tenant(folder: Path) -> Iterator[Tenant]:
     """A tenant without people, served until the block ends."""
     rehearsal = open_rehearsal(folder)
     graph.seed(rehearsal)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    port, server = asyncio.run_coroutine_threadsafe(listen(rehearsal), loop).result(10)
+    port, server = asyncio.run_coroutine_threadsafe(listen(rehearsal), _loop()).result(10)
     try:
         yield Tenant(rehearsal, port)
     finally:
-        server.should_exit = True
-
-        async def ended():
-            await server.serving
-
-        asyncio.run_coroutine_threadsafe(ended(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+        server.should_exit = True  # it hangs up by itself within a tenth of a second
         rehearsal.shelf.close()
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One loop for all doubles of this process, in a thread that ends with it."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return loop
 
 
 def context(seconds: float = 20.0) -> Context:

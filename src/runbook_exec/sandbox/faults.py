@@ -22,6 +22,7 @@ KNOWN: dict[str, str] = {
     "graph-lag": "a read of something just created answers 404 for a while (seconds=)",
     "graph-stale": "a read of something just changed shows its old values for a while (seconds=)",
     "graph-quota": "Graph allows only so many requests in ten seconds (requests=)",
+    "graph-deleted-unseen": "Graph refuses to show deleted items",
     "graph-latency": "every Graph request takes longer (seconds=)",
     "licences-exhausted": "no seat is left of any SKU (or of one: sku=)",
     "mailbox-late": "a mailbox takes this long to appear (seconds=)",

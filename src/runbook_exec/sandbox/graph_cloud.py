@@ -200,6 +200,8 @@ class Cloud:
         """Raise the refusal that names the property whose value another live object holds."""
         name = str(body.get("userPrincipalName", "")).casefold()
         wanted = addresses(body)
+        if not name and not wanted:
+            return
         for other in (*self.users(), *self.groups(), *self.contacts()):
             if other["id"] == body["id"]:
                 continue

@@ -7,7 +7,7 @@ from runbook_exec.sandbox.graph_cloud import DELETED, Body, Cloud
 from runbook_exec.sandbox.graph_groups import KNOWN as GROUP_KNOWN
 from runbook_exec.sandbox.graph_groups import READ as GROUP_READ
 from runbook_exec.sandbox.graph_licensing import SKUS, Licensing
-from runbook_exec.sandbox.graph_refusal import missing
+from runbook_exec.sandbox.graph_refusal import denied, missing
 from runbook_exec.sandbox.graph_users import KNOWN as USER_KNOWN
 from runbook_exec.sandbox.graph_users import READ as USER_READ
 from runbook_exec.sandbox.graph_users import WRITE as USER_WRITE
@@ -51,6 +51,8 @@ class Tenancy:
 
     def deleted(self, asked: Asked, kind: str) -> Answer:
         asked.need(*(USER_READ if kind == "user" else GROUP_READ))
+        if self.cloud.faults.look("graph-deleted-unseen") is not None:
+            raise denied()
         known = USER_KNOWN if kind == "user" else GROUP_KNOWN
         page = asked.query.page(list(self.cloud.deleted(kind)), url=asked.url, known=known)
         names = asked.query.select(known, None)

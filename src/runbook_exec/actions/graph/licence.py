@@ -94,10 +94,11 @@ class Licence(Action[LicenceArgs]):
     def apply(self, session: Session, args: LicenceArgs, change: Change, ctx: Context) -> Evidence:
         before, after = dict(change.before or {}), dict(change.after or {})
         location = {LOCATION: after.pop(LOCATION)} if LOCATION in after else {}
-        before.pop(LOCATION, None)
+        was = {LOCATION: before.pop(LOCATION, None)}
         who = str(change.identity)
+        place = Message(method="PATCH", path=path("users", who), body=location)
         if location and location[LOCATION]:
-            session.send(Message(method="PATCH", path=path("users", who), body=location), ctx)
+            session.send(place, ctx, holds=lambda: person.still(session, who, was))
         if after:
             skus = session.read([SKUS])[SKUS] or {}
             add = [part for part, source in after.items() if source and not before.get(part)]
@@ -108,7 +109,7 @@ class Licence(Action[LicenceArgs]):
             }
             session.send(Message(method="POST", path=path("users", who, "assignLicense"), body=body), ctx)
         if location and not location[LOCATION]:
-            session.send(Message(method="PATCH", path=path("users", who), body=location), ctx)
+            session.send(place, ctx, holds=lambda: person.still(session, who, was))
         return Evidence(answer={"licences": after, **location})
 
     def undo(self, change: Change, evidence: Evidence) -> Change:

@@ -1,11 +1,15 @@
-"""The user that a change is about: how actions name, find and check them. Pure."""
+"""The user that a change is about: how actions name, find and check them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from runbook_exec.change import Assumed, Json, Ref, State
+from runbook_exec.change import Assumed, Json, Ref, State, narrow
 from runbook_exec.errors import Refused
+
+if TYPE_CHECKING:
+    from runbook_exec.actions.graph.session import Session
 
 SYNCED_MOVE = "change it in Active Directory (ldap.attributes); the next sync brings it to the cloud"
 
@@ -51,3 +55,9 @@ def refs_of(user: State, key: str) -> tuple[Ref, ...]:
 def synced(user: Json) -> bool:
     """Whether the user is mastered on-premises; raises `NeedsValue` while nobody knows."""
     return bool(user.get("onPremisesSyncEnabled"))
+
+
+def still(session: Session, key: str, before: Mapping[str, Json]) -> bool:
+    """Whether a fresh read shows these attributes as they were when the change was planned."""
+    user = session.read([ref(key)])[ref(key)]
+    return user is not None and not narrow(user, before)[1]

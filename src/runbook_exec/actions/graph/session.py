@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runbook_exec.action import Context
 from runbook_exec.actions.graph import reading
@@ -64,9 +64,18 @@ class Session:
             raise trouble(asked, reply)
         return reply.body
 
-    def send(self, asked: Message, ctx: Context, *, lag: float = LAG) -> Json:
-        """A write and its body; a bad reply raises. Things just read that answer 404 are asked again for `lag` seconds."""
+    def send(
+        self, asked: Message, ctx: Context, *, lag: float = LAG, holds: Callable[[], bool] | None = None
+    ) -> Json:
+        """A write and its body; a bad reply raises.
+
+        Things just read that answer 404 are asked again for `lag` seconds. Where the object has
+        another version than we read, `holds` says whether what this change goes out from is
+        still so: somebody else's unrelated edit is no obstacle.
+        """
         reply = self.attempt(asked, ctx, lag=lag)
+        if reply.status == 412 and holds is not None and holds():
+            reply = self.attempt(asked, ctx, lag=lag)
         if not reply.ok:
             raise trouble(asked, reply)
         return reply.body
@@ -76,6 +85,7 @@ class Session:
         from time import monotonic, sleep
 
         asked = self._matching(asked)
+        self._etags.pop(_owner(asked), None)  # the write makes a new version
         until, pause = monotonic() + min(lag, left(ctx)), 0.25
         while True:
             reply = self.wire.ask(asked, patience=left(ctx), permitted=self._permitted)
@@ -130,12 +140,21 @@ class Session:
             self._etags[str(reply.body["id"])] = str(etag)
 
     def _matching(self, asked: Message) -> Message:
-        """A PATCH of something whose version we read goes only to that version, once."""
-        parts = asked.path.strip("/").split("/")
-        if asked.method != "PATCH" or len(parts) != 2 or parts[1] not in self._etags:
+        """A PATCH of something whose version we read goes only to that version."""
+        version = self._etags.get(_owner(asked))
+        if asked.method != "PATCH" or asked.path.count("/") != 2 or version is None:
             return asked
-        headers: dict[str, Any] = {**asked.headers, "If-Match": self._etags.pop(parts[1])}
-        return Message(method=asked.method, path=asked.path, body=asked.body, headers=headers)
+        return Message(
+            method=asked.method,
+            path=asked.path,
+            body=asked.body,
+            headers={**asked.headers, "If-Match": version},
+        )
+
+
+def _owner(asked: Message) -> str:
+    """The id of the object that a request is about."""
+    return (asked.path.split("/") + [""] * 3)[2]
 
 
 def left(ctx: Context) -> float:

@@ -154,7 +154,9 @@ class User(Action[UserArgs]):
         if change.before is None:
             return self._create(session, args, change, ctx)
         asked = Message(method="PATCH", path=path("users", str(change.identity)), body=dict(change.after))
-        session.send(asked, ctx)
+        session.send(
+            asked, ctx, holds=lambda: person.still(session, str(change.identity), change.before or {})
+        )
         return Evidence(answer={"id": change.identity, "changed": sorted(change.after)})
 
     def _create(self, session: Session, args: UserArgs, change: Change, ctx: Context) -> Evidence:

@@ -1,0 +1,242 @@
+"""Graph on a bad day: throttled, down, slow, deaf, forgetful; wrong keys; nobody there."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import pytest
+from graph_double import applied, done, planned, tenant
+
+from runbook_exec.action import Rights, find_provider
+from runbook_exec.change import Ref
+from runbook_exec.errors import Invalid, NotAllowed, Transient, Unreachable
+from runbook_exec.secret import Secret
+
+ANNA = "anna.weiss@kranich.example"
+NEW = {"upn": "neu@kranich.example", "display_name": "Neu", "password": Secret("Kranich-2026-x")}
+SKUS = Ref("graph.skus", "all")
+
+
+@pytest.fixture
+def graph(tmp_path):
+    with tenant(tmp_path) as running:
+        yield running
+
+
+def took(work) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def test_a_throttled_read_waits_as_long_as_it_is_asked_to(graph):
+    graph.faults.on("graph-throttled", times=2, seconds=0.3)
+    with graph.session() as session:
+        assert 0.6 <= took(lambda: session.read([SKUS])) < 3
+
+
+def test_only_the_throttled_items_of_a_batch_are_asked_again(graph):
+    people = [graph.person(f"p{number}") for number in range(6)]
+    graph.faults.on("graph-throttled", times=2, seconds=0.2)
+    with graph.session() as session:
+        found = session.read([Ref("graph.user", user["userPrincipalName"]) for user in people])
+    assert all(state is not None for state in found.values())
+    assert len(graph.log()) == len(people)
+
+
+def test_a_read_bears_with_a_service_that_is_down(graph):
+    graph.faults.on("graph-unavailable", times=2, seconds=0.2)
+    with graph.session() as session:
+        assert session.read([SKUS])[SKUS]["SPB"]["enabled"] == 34
+
+
+def test_a_throttled_write_is_repeated_since_it_was_not_done(graph):
+    graph.person(usageLocation="DE")
+    with graph.session() as session:
+        change = planned(session, "graph.licence", user=ANNA, add=["SPB"])
+        graph.faults.on("graph-throttled", times=1, seconds=0.2)
+        applied(session, "graph.licence", change, user=ANNA, add=["SPB"])
+    assert len(graph.writes()) == 1
+
+
+def test_patience_ends_with_the_deadline_and_says_how_long_graph_wants(graph):
+    graph.person(usageLocation="DE")
+    with graph.session() as session:
+        change = planned(session, "graph.user", upn=ANNA, department="X")
+        graph.faults.on("graph-throttled", seconds=30)
+        with pytest.raises(Transient) as caught:
+            applied(session, "graph.user", change, seconds=1, upn=ANNA, department="X")
+    assert caught.value.after == 30
+
+
+def test_a_create_without_an_answer_is_found_and_not_repeated(graph):
+    graph.faults.on("graph-lost-answer", times=1)
+    with graph.session() as session:
+        _, evidence = done(session, "graph.user", **NEW)
+    assert [user["id"] for user in graph.cloud.users()] == [evidence.outputs["id"]]
+    assert [entry["status"] for entry in graph.writes()] == [201]
+
+
+def test_a_create_without_an_answer_and_unseen_for_a_while_ends_in_one_account(graph):
+    graph.faults.on("graph-lost-answer", times=1)
+    graph.faults.on("graph-lag", seconds=0.3)
+    with graph.session() as session:
+        change = planned(session, "graph.user", **NEW)
+        # The name is taken by our own first try, which nobody can see yet.
+        with pytest.raises((Unreachable, Exception)) as caught:
+            applied(session, "graph.user", change, **NEW)
+    assert "Another object with the same value" in caught.value.what
+    assert len(list(graph.cloud.users())) == 1
+
+
+def test_somebody_elses_account_never_passes_for_ours(graph):
+    with graph.session() as session:
+        change = planned(session, "graph.user", **NEW)
+        graph.person(upn="neu@kranich.example", displayName="Jemand anders")
+        with pytest.raises(Exception, match="Another object with the same value"):
+            applied(session, "graph.user", change, **NEW)
+
+
+def test_a_membership_without_an_answer_is_read_and_counts(graph):
+    user = graph.person()
+    graph.cloud.add_group({"displayName": "Finanzen"})
+    graph.faults.on("graph-lost-answer", times=1)
+    with graph.session() as session:
+        done(session, "graph.group_members", group="Finanzen", add=[ANNA])
+    assert graph.cloud.group("Finanzen")["_members"] == [user["id"]]
+    assert len(graph.writes()) == 1
+
+
+def test_an_access_pass_without_an_answer_is_made_anew(graph):
+    graph.person()
+    graph.faults.on("graph-lost-answer", times=1)
+    with graph.session() as session:
+        _, evidence = done(session, "graph.access_pass", user=ANNA)
+        assert evidence.outputs["access_pass"].reveal()
+    assert len(list(graph.rehearsal.shelf.items("graph_passes"))) == 1
+
+
+def test_a_patch_without_an_answer_tells_that_it_was_sent(graph):
+    graph.person()
+    with graph.session() as session:
+        change = planned(session, "graph.user", upn=ANNA, department="X")
+        graph.faults.on("graph-lost-answer", times=1)
+        with pytest.raises(Unreachable) as caught:
+            applied(session, "graph.user", change, upn=ANNA, department="X")
+    assert caught.value.sent
+    assert graph.cloud.user(ANNA)["department"] == "X"
+
+
+def test_a_user_too_young_to_be_seen_by_every_server_is_waited_for(graph):
+    graph.person(usageLocation="DE")
+    with graph.session() as session:
+        change = planned(session, "graph.licence", user=ANNA, add=["SPB"])
+        body = graph.cloud.user(ANNA)
+        graph.rehearsal.shelf.put(
+            "graph_users", body["id"], {**body, "_visible_from": graph.cloud.clock() + 0.4}
+        )
+        applied(session, "graph.licence", change, user=ANNA, add=["SPB"])
+    assert [entry["status"] for entry in graph.writes()].count(404) >= 1
+
+
+def test_a_change_made_by_somebody_else_in_between_is_not_overwritten(graph):
+    user = graph.person()
+    with graph.session() as session:
+        change = planned(session, "graph.user", upn=ANNA, department="X")
+        graph.cloud.change_user(user["id"], {"department": "Y"})
+        with pytest.raises(Transient, match="somebody changed this object"):
+            applied(session, "graph.user", change, upn=ANNA, department="X")
+    assert graph.cloud.user(ANNA)["department"] == "Y"
+
+
+def test_an_unrelated_edit_by_somebody_else_is_no_obstacle(graph):
+    user = graph.person()
+    with graph.session() as session:
+        change = planned(session, "graph.user", upn=ANNA, department="X")
+        graph.cloud.change_user(user["id"], {"jobTitle": "Neu"})
+        applied(session, "graph.user", change, upn=ANNA, department="X")
+    changed = graph.cloud.user(ANNA)
+    assert (changed["department"], changed["jobTitle"]) == ("X", "Neu")
+    assert [entry["status"] for entry in graph.writes()] == [412, 204]
+
+
+def test_a_wrong_secret_is_told_apart_from_a_service_that_is_away(graph):
+    provider = find_provider("graph")
+    with (
+        provider.open(graph.connection(client_secret=Secret("falsch")), write=False) as session,
+        pytest.raises(NotAllowed, match="Invalid client secret") as caught,
+    ):
+        session.read([SKUS])
+    assert "falsch" not in str(caught.value)
+    findings = provider.check(graph.connection(client_secret=Secret("falsch")), Rights())
+    assert [finding.ok for finding in findings] == [False]
+
+
+@pytest.fixture
+def closed_port():
+    import socket
+
+    with socket.socket() as held:  # bound and not listening: nobody answers here, nobody else takes it
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def test_a_service_that_is_away_is_told_at_once(graph, closed_port):
+    provider = find_provider("graph")
+    away = graph.connection(url=f"https://127.0.0.1:{closed_port}/v1.0")
+    with provider.open(away, write=False) as session, pytest.raises(Unreachable) as caught:
+        session.read([SKUS])
+    assert not caught.value.sent
+    assert caught.value.next_move
+
+
+def test_a_certificate_of_somebody_else_is_not_trusted(graph, tmp_path):
+    from runbook_exec.sandbox import certificates
+
+    other = certificates.make(tmp_path / "other")
+    provider = find_provider("graph")
+    with (
+        provider.open(graph.connection(ca=str(other.ca)), write=False) as session,
+        pytest.raises(Unreachable, match="certificate"),
+    ):
+        session.read([SKUS])
+
+
+def test_quotas_are_obeyed(graph):
+    graph.faults.on("graph-quota", requests=2)
+    graph.person()
+    with graph.session() as session:
+        session.read([SKUS])
+        session.read([SKUS])
+        graph.faults.off("graph-quota")
+        session.read([SKUS])
+    assert len(graph.log()) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"url": "http://graph.example/v1.0"}, "does not begin with https"),
+        ({"tenannt": "x"}, "no key of a Graph connection"),
+        ({"tenant": ""}, "tenant or client_id is missing"),
+        ({"client_secret": "in clear"}, "stands there in clear"),
+    ],
+)
+def test_a_wrong_connection_is_told_by_its_key(graph, wrong, told):
+    with (
+        pytest.raises(Invalid, match=told),
+        find_provider("graph").open({**graph.connection(), **wrong}, write=False),
+    ):
+        pass
+
+
+def test_azure_identity_gets_a_token_from_the_double_too(graph):
+    from runbook_exec.actions.graph.connection import parsed
+    from runbook_exec.actions.graph.credential import azure_credential
+
+    connection = parsed(graph.connection())
+    credential = azure_credential(
+        connection, disable_instance_discovery=True, connection_verify=connection.ca
+    )
+    with credential:
+        assert credential.get_token("https://graph.microsoft.com/.default").token.count(".") == 2
