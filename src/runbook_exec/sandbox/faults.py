@@ -27,6 +27,7 @@ KNOWN: dict[str, str] = {
     "licences-exhausted": "no seat is left of any SKU (or of one: sku=)",
     "mailbox-late": "a mailbox takes this long to appear (seconds=)",
     "sync-stopped": "the hybrid sync does not run",
+    "sync-slow": "the hybrid sync runs only every so many seconds (seconds=; the real one: 1800)",
     "mail-refused": "the mail server refuses a message with 451",
 }
 
@@ -40,11 +41,11 @@ class Faults:
 
     def on(self, name: str, *, times: int | None = None, **figures: Any) -> None:
         """Switch a fault on, for `times` occasions or until it is switched off."""
-        if name not in KNOWN:
-            raise Invalid(f"there is no fault {name!r}", next_move="choose one of: " + ", ".join(KNOWN))
+        _check(name)
         self._shelf.put("faults", name, {"times": times, "figures": figures})
 
     def off(self, name: str) -> None:
+        _check(name)
         self._shelf.drop("faults", name)
 
     def active(self) -> dict[str, dict[str, Any]]:
@@ -67,3 +68,8 @@ class Faults:
             else:
                 self._shelf.put("faults", name, entry)
         return dict(entry["figures"])
+
+
+def _check(name: str) -> None:
+    if name not in KNOWN:
+        raise Invalid(f"there is no fault {name!r}", next_move="choose one of: " + ", ".join(KNOWN))

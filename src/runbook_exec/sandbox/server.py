@@ -11,32 +11,56 @@ it are references (`file:…`), never values.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import importlib
 import json
 import os
 import signal
+import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from runbook_exec.sandbox.rehearsal import Rehearsal, open_rehearsal
 
-DOUBLES: tuple[str, ...] = ("directory", "graph", "mail", "tickets", "hosts")
+DOUBLES: tuple[str, ...] = ("directory", "graph", "population", "sync", "mail", "tickets", "hosts")
 """In the order in which they are seeded and started."""
 
 RUNNING = "running.json"
+LOCK = "sandbox.lock"
+"""Held by the process that serves the folder, for as long as it lives, whatever ends it."""
 
 
 def main(folder: Path) -> None:
-    """Serve the company in `folder` until SIGTERM or SIGINT."""
-    asyncio.run(_serve(open_rehearsal(folder)))
+    """Serve the company in `folder` until SIGTERM or SIGINT; one process a folder."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / LOCK).open("a") as lock:
+        if not _taken(lock):
+            sys.exit(f"another process already serves {folder}")
+        (folder / RUNNING).unlink(missing_ok=True)  # of a process that was killed
+        asyncio.run(_serve(open_rehearsal(folder)))
+
+
+def _taken(lock: IO[str]) -> bool:
+    """Take the lock. Somebody who only looks whether it is taken holds it for a moment: hence several tries."""
+    for _ in range(20):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 async def _serve(rehearsal: Rehearsal) -> None:
     doubles = [importlib.import_module(f"runbook_exec.sandbox.{name}") for name in DOUBLES]
     if rehearsal.shelf.get("company", "seeded") is None:
-        for double in doubles:
-            double.seed(rehearsal)
-        rehearsal.shelf.put("company", "seeded", {"yes": True})
+        # Whoever is killed in here leaves an empty shelf, and the next start seeds again.
+        with rehearsal.shelf.together():
+            for double in doubles:
+                double.seed(rehearsal)
+            rehearsal.shelf.put("company", "seeded", {"yes": True})
     connections: dict[str, Any] = {}
     for double in doubles:
         connections.update(await double.start(rehearsal))
@@ -49,7 +73,16 @@ async def _serve(rehearsal: Rehearsal) -> None:
         await stop.wait()
     finally:
         (rehearsal.folder / RUNNING).unlink(missing_ok=True)
+        await _end_what_runs()
         rehearsal.shelf.close()
+
+
+async def _end_what_runs() -> None:
+    """Cancel what the doubles do in the background, so that nothing touches the shelf any more."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _announce(folder: Path, connections: dict[str, Any]) -> None:
