@@ -50,6 +50,16 @@ class Status(StrEnum):
     GATE = "gate"
 
 
+class Awaits(StrEnum):
+    """What about a LATER line an earlier step decides."""
+
+    VALUE = "value"
+    WHETHER = "whether"
+    """Its `when:`."""
+    HOW_OFTEN = "how-often"
+    """Its `for_each`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One step (or one element of its `for_each`) in the plan."""
@@ -67,6 +77,9 @@ class Line:
     gate: GateRule | None = None
     irreversible: str = ""
     reason: str = ""
+    awaits: Awaits | None = None
+    """For LATER: what is not known yet, and by `needs` from where."""
+    needs: str = ""
     args: Any = field(default=None, repr=False, compare=False)
     """The action's typed arguments, for whoever applies the line; may hold secrets."""
 
@@ -227,7 +240,7 @@ def plan_step(
     elements = _elements(step, names, where)
     if isinstance(elements, Deferred):
         values = render.render(step.args, {**names, step.item: elements}, where=where)
-        yield _later(step.id, step, values, f"for each of {elements!r}", common)
+        yield _later(step.id, step, values, Awaits.HOW_OFTEN, elements, common)
         return
     for index, element in enumerate(elements):
         label = f"{step.id}[{index}]" if step.for_each else step.id
@@ -249,15 +262,15 @@ def _planned(
 ) -> Line:
     values = render.render(step.args, names, where=where)
     if isinstance(wanted, Deferred):
-        return _later(label, step, values, f"if {wanted!r}", common)
+        return _later(label, step, values, Awaits.WHETHER, wanted, common)
     waiting_for = next(deferred_in(values), None)
     if waiting_for is not None:
-        return _later(label, step, values, f"needs {waiting_for!r}", common)
+        return _later(label, step, values, Awaits.VALUE, waiting_for, common)
     args = make_args(action, values, where=where)
     try:
         change = named_change(action.plan(args, gather(action, args, read)), step.id)
     except NeedsValue as error:
-        return _later(label, step, values, f"needs {error.deferred!r}", common)
+        return _later(label, step, values, Awaits.VALUE, error.deferred, common)
     except RunbookError as error:
         error.where = error.where or where
         raise
@@ -274,9 +287,21 @@ def _planned(
     )
 
 
-def _later(label: str, step: Step, values: Json, reason: str, common: dict[str, Any]) -> Line:
-    envelope = {"uses": step.uses, "with": plain(values)}
-    return Line(step=label, status=Status.LATER, envelope=envelope, reason=reason, **common)
+_REASONS = {Awaits.VALUE: "needs {}", Awaits.WHETHER: "if {}", Awaits.HOW_OFTEN: "for each of {}"}
+
+
+def _later(
+    label: str, step: Step, values: Json, awaits: Awaits, needed: Deferred, common: dict[str, Any]
+) -> Line:
+    return Line(
+        step=label,
+        status=Status.LATER,
+        envelope={"uses": step.uses, "with": plain(values)},
+        reason=_REASONS[awaits].format(repr(needed)),
+        awaits=awaits,
+        needs=needed.label,
+        **common,
+    )
 
 
 def gather(action: Action[Any], args: Any, read: Read) -> Facts:

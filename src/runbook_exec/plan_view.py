@@ -1,0 +1,192 @@
+"""A plan in the words of its reader: what the text and the page show, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from runbook_exec import duration
+from runbook_exec.change import Certainty, Json, Nature
+from runbook_exec.diff import Difference, asked, differences, one_line
+from runbook_exec.model import Step
+from runbook_exec.plan import Line, Plan, Status
+from runbook_exec.plan_words import MARKS, Mark, Text, words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One checklist item of a plan."""
+
+    number: int
+    mark: Mark
+    sentence: str
+    title: str
+    """The step's title where it says more than the sentence."""
+    step: str
+    uses: str
+    target: str
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """Why it cannot be taken back, or cannot be done at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A section of the checklist with its items."""
+
+    title: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Everything that is shown of a plan, in one language."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    """What the plan is for: name and value."""
+    refusals: tuple[str, ...]
+    parts: tuple[Part, ...]
+    legend: tuple[tuple[Mark, str], ...]
+    totals: tuple[str, ...]
+    digest: str
+    text: Text
+
+
+def view(plan: Plan, language: str) -> View:
+    """The plan as its reader sees it; a text that lacks the language is shown in English."""
+    text = words(language)
+    steps = {step.id: step for step in plan.runbook.steps()}
+    items = [_item(number, line, steps, text) for number, line in enumerate(plan.lines, 1)]
+    parts = tuple(
+        Part(title=text.of(section.title), items=found)
+        for number, section in enumerate(plan.runbook.sections)
+        if (found := tuple(i for i, line in zip(items, plan.lines, strict=True) if line.section == number))
+    )
+    return View(
+        title=text.of(plan.runbook.title),
+        facts=tuple(_facts(plan, text)),
+        refusals=tuple(one_line(refusal) for refusal in plan.refusals),
+        parts=parts,
+        legend=tuple((mark, text.meaning(mark)) for mark in MARKS if any(i.mark is mark for i in items)),
+        totals=tuple(_totals(plan, text)),
+        digest=plan.digest,
+        text=text,
+    )
+
+
+def _facts(plan: Plan, text: Text) -> Iterator[tuple[str, str]]:
+    yield text["runbook"], plan.runbook.name
+    yield text["client"], one_line(plan.client)
+    yield text["environment"], one_line(plan.environment)
+    if plan.subject:
+        yield text["subject"], one_line(plan.subject)
+
+
+def _item(number: int, line: Line, steps: Mapping[str, Step], text: Text) -> Item:
+    change = line.change
+    title = one_line(text.of(line.title))
+    sentence = one_line(text.of(change.says)) if change and change.says else title
+    return Item(
+        number=number,
+        mark=mark_of(line),
+        sentence=sentence,
+        title=title if title != sentence else "",
+        step=line.step,
+        uses=line.uses,
+        target=one_line(change.target) if change else "",
+        differences=line_differences(line),
+        notes=tuple(_notes(line, steps, text)),
+        warnings=tuple(_warnings(line, text)),
+    )
+
+
+def line_differences(line: Line) -> tuple[Difference, ...]:
+    """The technical side of a line; of a LATER one what is asked for."""
+    if line.change is not None:
+        return differences(line.change, computes=line.nature is Nature.COMPUTES)
+    return asked(line.envelope) if line.envelope else ()
+
+
+def mark_of(line: Line) -> Mark:
+    """How sure a line is, or why nothing happens; never a tick for a guess."""
+    by_status = {Status.SKIP: Mark.SKIP, Status.GATE: Mark.GATE, Status.LATER: Mark.DEFERRED}
+    if line.status in by_status:
+        return by_status[line.status]
+    if line.status is Status.SAME and line.nature is not Nature.COMPUTES:
+        return Mark.SAME
+    return Mark(line.certainty.value)
+
+
+def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
+    step = steps.get(line.step.partition("[")[0])
+    if line.status is Status.GATE and line.gate:
+        expires = f", {text['expires']} {duration.words(line.gate.expires)}" if line.gate.expires else ""
+        yield one_line(f"{text['opens']}: {gate_words(line.gate.rule, text)}{expires}")
+    if line.awaits is not None:
+        yield one_line(text.awaits(line.awaits, line.needs))
+    elif line.reason and line.status is not Status.SKIP:
+        yield one_line(line.reason)
+    if line.status is Status.SKIP:
+        yield one_line(f"{text['not needed']}: {step.when}" if step and step.when else line.reason)
+    if step and step.parallel and line.status is not Status.SKIP:
+        together = [s.id for s in steps.values() if s.parallel == step.parallel and s.id != step.id]
+        yield f"{text['together']}: {', '.join(together)}" if together else text["together"]
+    if line.change:
+        yield from (one_line(note) for note in line.change.notes)
+
+
+def _warnings(line: Line, text: Text) -> Iterator[str]:
+    if line.change and line.change.blocked:
+        yield one_line(f"{text['blocked']}: {line.change.blocked}")
+    if line.irreversible and line.counts:
+        yield one_line(f"{text['irreversible']}: {line.irreversible}")
+    if line.change and line.change.destructive and not line.change.is_empty:
+        yield text["destructive"]
+
+
+def gate_words(rule: Mapping[str, Json], text: Text) -> str:
+    """A gate's rule in words: `maria@… and 1 of group it-leads`."""
+    for word in ("all", "any"):
+        if word in rule:
+            inner = [gate_words(part, text) for part in rule[word]]
+            inner = [f"({part})" if len(inner) > 1 and " " in part and _is_list(sub) else part
+                     for part, sub in zip(inner, rule[word], strict=True)]  # fmt: skip
+            joined = text[word].join(inner)
+            return f"{rule['count']} {text['of']}: {joined}" if "count" in rule else joined
+    for kind in ("person", "group", "role"):
+        if kind in rule:
+            name = _gate_name(rule[kind])
+            return name if kind == "person" else f"{rule.get('count', 1)} {text['of']} {text[kind]} {name}"
+    return text["nobody"]
+
+
+def _is_list(rule: Mapping[str, Json]) -> bool:
+    return "all" in rule or "any" in rule
+
+
+def _gate_name(value: Json) -> str:
+    return f"⟨{value['$deferred']}⟩" if isinstance(value, Mapping) and "$deferred" in value else str(value)
+
+
+def _totals(plan: Plan, text: Text) -> Iterator[str]:
+    if plan.is_empty:
+        yield text["nothing"]
+    else:
+        yield text.count("changes", plan.changes)
+    human = sum(line.counts and line.nature is Nature.HUMAN for line in plan.lines)
+    later = sum(line.counts and line.status is Status.LATER for line in plan.lines)
+    blind = sum(line.counts and line.certainty is Certainty.BLIND for line in plan.lines)
+    same = sum(mark_of(line) is Mark.SAME for line in plan.lines)
+    skipped = sum(line.status is Status.SKIP for line in plan.lines)
+    gates = sum(line.status is Status.GATE for line in plan.lines)
+    counts = {
+        "human": human,
+        "later": later,
+        "blind": blind,
+        "same": same,
+        "skipped": skipped,
+        "gates": gates,
+    }
+    yield from (text.count(name, number) for name, number in counts.items() if number)
