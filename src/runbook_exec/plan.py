@@ -297,7 +297,7 @@ def _later(
         step=label,
         status=Status.LATER,
         envelope={"uses": step.uses, "with": plain(values)},
-        reason=_REASONS[awaits].format(repr(needed)),
+        reason=_REASONS[awaits].format(needed.label if "⟨" in needed.label else repr(needed)),
         awaits=awaits,
         needs=needed.label,
         **common,
