@@ -236,6 +236,11 @@ def deferred_in(value: Json) -> Iterator[Deferred]:
             yield from deferred_in(item)
 
 
+def holds_deferred(value: Json) -> bool:
+    """Whether any part of a value is known later only."""
+    return next(deferred_in(value), None) is not None
+
+
 def narrow(now: State, want: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
     """The attributes of `want` that differ from `now`, as (before, after).
 

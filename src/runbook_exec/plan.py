@@ -25,6 +25,7 @@ from runbook_exec.change import (
     Ref,
     Words,
     deferred_in,
+    holds_deferred,
 )
 from runbook_exec.errors import Invalid, Refused, RunbookError
 from runbook_exec.model import GateRule, Runbook, Step
@@ -275,7 +276,7 @@ def _planned(
         error.where = error.where or where
         raise
     status = Status.SAME if change.is_empty else Status.CHANGE
-    if any(deferred_in(change.before)) and change.certainty is Certainty.EXACT:
+    if holds_deferred(change.before) and change.certainty is Certainty.EXACT:
         change = replace(change, certainty=Certainty.DEFERRED)
     return Line(
         step=label,
@@ -434,7 +435,7 @@ class _Planner:
                 continue
             try:
                 values = render.render(step.args, names)
-                if any(deferred_in(values)):
+                if holds_deferred(values):
                     continue
                 seen = self.overlay.over(self.known)
                 wanted.update(dict.fromkeys(action.reads(make_args(action, values), seen)))

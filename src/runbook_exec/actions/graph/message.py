@@ -12,6 +12,7 @@ from runbook_exec.change import Json
 from runbook_exec.errors import Failed, NotAllowed, Refused, RunbookError, Transient
 
 ALREADY = "added object references already exist"
+CONFLICT = "Another object with the same value"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +121,7 @@ _MEANING = (
     ("does not have any available licenses", "free a seat or buy one, then `runbook resume`"),
     ("mutually exclusive", "take the other licence away in the same step: remove: […]"),
     ("inherited from a group", "take the person out of the group that gives the licence"),
-    ("Another object with the same value", "choose another name; somebody else holds this one"),
+    (CONFLICT, "choose another name; somebody else holds this one"),
     ("on-premises mastered", "change it in Active Directory; the next sync brings it here"),
     ("password complexity", "let secret.generate make the password"),
     ("mail-enabled security groups", "such a group is changed in Exchange, not here"),

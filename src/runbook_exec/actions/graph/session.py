@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from runbook_exec.action import Context
 from runbook_exec.actions.graph import reading
-from runbook_exec.actions.graph.message import Message, Reply, trouble
+from runbook_exec.actions.graph.message import CONFLICT, Message, Reply, trouble
 from runbook_exec.change import Json, Ref, State
 from runbook_exec.errors import NoPen, Unreachable
 
@@ -82,13 +83,11 @@ class Session:
 
     def attempt(self, asked: Message, ctx: Context, *, lag: float = 0.0) -> Reply:
         """A write and its reply, good or bad."""
-        from time import monotonic, sleep
-
         asked = self._matching(asked)
         self._etags.pop(_owner(asked), None)  # the write makes a new version
         until, pause = monotonic() + min(lag, left(ctx)), 0.25
         while True:
-            reply = self.wire.ask(asked, patience=left(ctx), permitted=self._permitted)
+            reply = self.wire.ask(asked, patience=left(ctx), permitted=self._permitted, say=ctx.say)
             if reply.status != 404 or monotonic() + pause > until:
                 return reply
             sleep(pause)
@@ -114,9 +113,11 @@ class Session:
                 continue
             if reply.ok:
                 return reply.body
-            # After a lost answer the second POST may meet the fruit of the first.
-            met = reply.status == 400 and (attempt > 1 or (same_as and same_as in reply.words))
-            there = found() if met else None
+            if not any(words in reply.words for words in (CONFLICT, same_as) if words):
+                raise trouble(asked, reply)
+            # After a lost answer a POST may meet the fruit of the first, not yet seen everywhere.
+            wait = LAG if attempt > 1 else 0.0
+            there = _awaited(found, min(wait, left(ctx))) if attempt > 1 or same_as else None
             if there is None:
                 raise trouble(asked, reply)
             return there
@@ -150,6 +151,15 @@ class Session:
             body=asked.body,
             headers={**asked.headers, "If-Match": version},
         )
+
+
+def _awaited(found: Callable[[], Json], seconds: float) -> Json:
+    """What `found` finds within so many seconds, looked for at once and then ever less often."""
+    until, pause = monotonic() + seconds, 0.25
+    while (there := found()) is None and monotonic() + pause <= until:
+        sleep(pause)
+        pause *= 2
+    return there
 
 
 def _owner(asked: Message) -> str:

@@ -16,7 +16,7 @@ import json
 import random
 import ssl
 import threading
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -42,7 +42,34 @@ NOT_DONE = frozenset({409, 429})
 """The request was not carried out: any request may be repeated."""
 DOWN = frozenset({502, 503, 504})
 
+WORTH_TELLING = 2.0
+"""Seconds; whoever watches is told of longer waits."""
+
 T = TypeVar("T")
+Say = Callable[[str], None]
+
+
+class _Waiting:
+    """The pauses between the attempts of one request, until patience ends."""
+
+    def __init__(self, patience: float, say: Say, spread: random.Random) -> None:
+        self._deadline = asyncio.get_running_loop().time() + patience
+        self._say, self._spread = say, spread
+        self._backoff = 0.5
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self._deadline - asyncio.get_running_loop().time())
+
+    async def pause(self, after: float | None, error: RunbookError) -> None:
+        """Wait as long as the service asks, else ever longer; raises `error` where that is too long."""
+        wait = self._backoff * (1 + self._spread.random() / 2) if after is None else max(after, 0.1)
+        self._backoff = min(self._backoff * 2, 30.0)
+        if wait > self.left:
+            raise error
+        if wait >= WORTH_TELLING:
+            self._say(f"Graph asks for patience: going on in {wait:.0f} s")
+        await asyncio.sleep(wait)
 
 
 class Wire:
@@ -56,9 +83,16 @@ class Wire:
         self._lock = threading.Lock()
         self._random = random.Random()  # noqa: S311 - spreads retries, nothing to guess
 
-    def ask(self, asked: Message, *, patience: float, permitted: Collection[str] | None = None) -> Reply:
+    def ask(
+        self,
+        asked: Message,
+        *,
+        patience: float,
+        permitted: Collection[str] | None = None,
+        say: Say = lambda text: None,
+    ) -> Reply:
         """One request and its reply, good or bad; raises where none came."""
-        return self._run(self._settled(asked, patience, permitted))
+        return self._run(self._settled(asked, patience, permitted, say))
 
     def ask_all(self, asked: Sequence[Message], *, patience: float) -> list[Reply]:
         """Many reads: one alone goes as it is, more go in batches, all batches at once."""
@@ -122,34 +156,31 @@ class Wire:
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         return [str(role) for role in claims.get("roles", ())]
 
-    async def _settled(self, asked: Message, patience: float, permitted: Collection[str] | None) -> Reply:
+    async def _settled(
+        self, asked: Message, patience: float, permitted: Collection[str] | None, say: Say = lambda text: None
+    ) -> Reply:
         """Ask until there is a reply that repeating would not better, or patience ends."""
-        deadline = asyncio.get_running_loop().time() + patience
-        for attempt in range(1, 1000):
+        # A batch is sent for reads alone, so it may be repeated as a read may.
+        reading = asked.method == "GET" or asked.path == "/$batch"
+        waiting = _Waiting(patience, say, self._random)
+        while True:
             try:
                 reply = await self._once(asked, permitted)
             except Unreachable as error:
-                if asked.method != "GET" or not error.sent:
+                if not (reading and error.sent):
                     raise
-                await self._pause(attempt, None, deadline, error)
+                await waiting.pause(None, error)
                 continue
-            if not _worth_repeating(asked, reply):
+            if reply.status not in NOT_DONE | DOWN:
                 return reply
-            if reply.status in DOWN and asked.method == "POST":
+            if reply.status in DOWN and asked.method == "POST" and not reading:
                 raise Unreachable(
                     f"Graph answered {reply.status}: nobody knows whether it was done",
                     where=asked.where,
+                    next_move="`runbook resume` looks first",
                     sent=True,
                 )
-            await self._pause(attempt, reply.after, deadline, trouble(asked, reply))
-        raise AssertionError("patience ends before attempts do")
-
-    async def _pause(self, attempt: int, after: float | None, deadline: float, error: RunbookError) -> None:
-        backoff = min(2.0 ** (attempt - 2), 30.0) * (1 + self._random.random() / 2)
-        wait = backoff if after is None else after
-        if asyncio.get_running_loop().time() + wait > deadline:
-            raise error
-        await asyncio.sleep(wait)
+            await waiting.pause(reply.after, trouble(asked, reply))
 
     async def _batches(self, asked: Sequence[Message], patience: float) -> list[Reply]:
         parts = [asked[at : at + MOST_IN_BATCH] for at in range(0, len(asked), MOST_IN_BATCH)]
@@ -158,47 +189,30 @@ class Wire:
 
     async def _batch(self, asked: Sequence[Message], patience: float) -> list[Reply]:
         """One batch; items that were throttled or down are asked again, the others are kept."""
-        deadline = asyncio.get_running_loop().time() + patience
+        waiting = _Waiting(patience, lambda text: None, self._random)
         replies: dict[int, Reply] = {}
-        for attempt in range(1, 1000):
+        while True:
             left = [number for number in range(len(asked)) if number not in replies]
+            if not left:
+                return [replies[number] for number in range(len(asked))]
             whole = Message(
                 method="POST", path="/$batch", body={"requests": [_item(n, asked[n]) for n in left]}
             )
-            now = asyncio.get_running_loop().time()
-            outer = await self._read_batch(whole, deadline - now)
-            slow: Reply | None = None
+            outer = await self._settled(whole, waiting.left, None)
+            if not outer.ok:
+                raise trouble(whole, outer)
+            again: list[Reply] = []
             for entry in outer.body["responses"]:
-                number = int(entry["id"])
                 reply = _reply(entry["status"], entry.get("headers") or {}, entry.get("body"))
-                if _worth_repeating(asked[number], reply):
-                    slow = reply if slow is None or (reply.after or 0) > (slow.after or 0) else slow
+                if reply.status in NOT_DONE | DOWN:
+                    again.append(reply)
                 else:
-                    replies[number] = reply
-            if len(replies) == len(asked):
-                return [replies[number] for number in range(len(asked))]
-            if slow is None:
-                raise Transient("Graph left out answers of a batch", where="POST /$batch")
-            await self._pause(attempt, slow.after, deadline, trouble(asked[left[0]], slow))
-        raise AssertionError("patience ends before attempts do")
-
-    async def _read_batch(self, whole: Message, patience: float) -> Reply:
-        # A batch of reads is a read: a lost answer or a 503 on it is repeated.
-        deadline = asyncio.get_running_loop().time() + patience
-        for attempt in range(1, 1000):
-            try:
-                reply = await self._once(whole, None)
-            except Unreachable as error:
-                if not error.sent:
-                    raise
-                await self._pause(attempt, None, deadline, error)
-                continue
-            if reply.ok:
-                return reply
-            if reply.status not in DOWN | NOT_DONE:
-                raise trouble(whole, reply)
-            await self._pause(attempt, reply.after, deadline, trouble(whole, reply))
-        raise AssertionError("patience ends before attempts do")
+                    replies[int(entry["id"])] = reply
+            if again:
+                slowest = max(again, key=lambda reply: reply.after or 0.0)
+                await waiting.pause(slowest.after, trouble(asked[left[0]], slowest))
+            elif not outer.body["responses"]:
+                raise Transient("Graph left out the answers of a batch", where="POST /$batch")
 
     async def _once(self, asked: Message, permitted: Collection[str] | None) -> Reply:
         info = RequestInformation()
@@ -240,10 +254,6 @@ class Wire:
             if isinstance(error, AzureError):
                 raise refused(self.connection, str(error)) from error
             raise
-
-
-def _worth_repeating(asked: Message, reply: Reply) -> bool:
-    return reply.status in NOT_DONE or reply.status in DOWN
 
 
 def _item(number: int, asked: Message) -> dict[str, Any]:
