@@ -249,7 +249,12 @@ def args_schema(action: Action[Any]) -> dict[str, Any]:
 
 def _schema_of_special(kind: type) -> dict[str, Any]:
     if kind is Secret:
-        return {"type": "string", "description": "a secret: an expression that names one"}
+        return {
+            "type": "string",
+            "secret": True,
+            "pattern": "\\{\\{",
+            "description": "a secret: an expression that names one",
+        }
     raise NotImplementedError(kind)
 
 

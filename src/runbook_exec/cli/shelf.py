@@ -169,9 +169,7 @@ def docs(action: str | None, folder: str | None) -> None:
 
     cases = Path(__file__).parents[3] / "tests" / "actions"
     if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for each in every_action():
-            (Path(folder) / f"{each.name}.md").write_text(reference.page(each, cases), encoding="utf-8")
+        reference.write(every_action(), Path(folder), cases)
         return
     if action is None:
         for each in every_action():
