@@ -12,6 +12,7 @@ from pathlib import Path
 import ldap3
 
 from runbook_exec.sandbox import directory
+from runbook_exec.sandbox.directory_operations import LOG
 from runbook_exec.sandbox.rehearsal import Rehearsal, open_rehearsal
 from runbook_exec.secret import Secret
 
@@ -21,7 +22,6 @@ class Double:
     """One running double, its rehearsal, and how to reach it."""
 
     rehearsal: Rehearsal
-    at: dict
     name: str = "double"
     base: str = directory.BASE
     people: str = f"OU=Benutzer,OU=Wuppertal,OU=Standorte,{directory.BASE}"
@@ -29,11 +29,15 @@ class Double:
     left: str = f"OU=Ausgeschieden,{directory.BASE}"
 
     @property
+    def ports(self) -> dict:
+        return self.rehearsal.shelf.get(directory.PORTS, "ports")
+
+    @property
     def connection(self) -> dict:
         return {
-            "url": self.at["url"],
-            "ca": self.at["ca"],
-            "user": self.at["user"],
+            "url": f"ldaps://127.0.0.1:{self.ports['ldaps']}",
+            "ca": str(self.rehearsal.certificates.ca),
+            "user": "svc-runbook@kranich.example",
             "password": Secret(self.password_of("svc-runbook")),
             "base": self.base,
             "timeout": 20,
@@ -44,7 +48,7 @@ class Double:
         """A connection that the server itself lets only read."""
         return {
             **self.connection,
-            "user": self.at["planning"]["user"],
+            "user": "svc-runbook-plan@kranich.example",
             "password": Secret(self.password_of("svc-runbook-plan")),
         }
 
@@ -52,8 +56,7 @@ class Double:
         return (self.rehearsal.folder / "secrets" / f"directory-{login}").read_text()
 
     def server(self, *, tls: bool = True, get_info: str = ldap3.NONE) -> ldap3.Server:
-        ports = self.rehearsal.shelf.get(directory.PORTS, "ports")
-        port = ports["ldaps" if tls else "ldap"]
+        port = self.ports["ldaps" if tls else "ldap"]
         return ldap3.Server("127.0.0.1", port=port, use_ssl=tls, get_info=get_info, connect_timeout=10)
 
     def bound(self, login: str = "svc-runbook", **options) -> ldap3.Connection:
@@ -64,8 +67,26 @@ class Double:
             self.server(), f"{login}@kranich.example", password, auto_bind=True, **options
         )
 
-    def raw(self) -> ldap3.Connection:
-        return self.bound()
+    def group_classes(self, cn: str, members: tuple[str, ...]) -> tuple[list[str], dict]:
+        return ["top", "group"], {
+            "sAMAccountName": cn,
+            "groupType": "-2147483646",
+            **({"member": members} if members else {}),
+        }
+
+    @contextmanager
+    def raw(self) -> Iterator[ldap3.Connection]:
+        """A bare connection with all rights, as another administrator would have it."""
+        bound = self.bound()
+        try:
+            yield bound
+        finally:
+            bound.unbind()
+
+    def writes(self) -> list[tuple[str, str]]:
+        """(kind, DN) of every write that the double did, oldest first, from its own log."""
+        log = (body for _, body in self.rehearsal.shelf.items(LOG))
+        return [(body["operation"], body["dn"]) for body in log if body["result"] == 0]
 
     def can_log_in(self, dn: str, password: str) -> bool:
         bound = ldap3.Connection(self.server(), dn, password)
@@ -91,18 +112,20 @@ def running(folder: Path) -> Iterator[Double]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        started = asyncio.run_coroutine_threadsafe(directory.start(rehearsal), loop).result(10)
-        yield Double(rehearsal, started["ldap"])
+        servers = asyncio.run_coroutine_threadsafe(directory.listen(rehearsal), loop).result(10)
+        yield Double(rehearsal)
     finally:
-        asyncio.run_coroutine_threadsafe(_close(loop), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_close(servers), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
         rehearsal.shelf.close()
 
 
-async def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """End what is still open, so that nothing outlives the test."""
-    for task in asyncio.all_tasks(loop) - {asyncio.current_task()}:
-        task.cancel()
-    await asyncio.sleep(0)
+async def _close(servers: list[asyncio.Server]) -> None:
+    """Close the doors, and wait until what is still being said is said."""
+    for server in servers:
+        server.close()
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    if rest:
+        await asyncio.wait(rest, timeout=5)

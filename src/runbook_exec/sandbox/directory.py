@@ -7,6 +7,7 @@ What it does like AD, and what it does not, stands in docs/sandbox/directory.md.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from runbook_exec.sandbox.directory_face import Directory, Found
 from runbook_exec.sandbox.directory_seed import BASE, password_files, plant
 from runbook_exec.sandbox.rehearsal import Rehearsal
 
-__all__ = ["BASE", "Directory", "Found", "seed", "start"]
+__all__ = ["BASE", "Directory", "Found", "listen", "seed", "start"]
 
 PORTS = "directory_ports"
 """Table of the shelf that remembers the ports, so that a restart keeps the address."""
@@ -30,28 +31,12 @@ def seed(rehearsal: Rehearsal) -> None:
 
 async def start(rehearsal: Rehearsal) -> dict[str, Any]:
     """Listen for LDAPS, and for LDAP with StartTLS, on loopback; returns the environment's connection."""
-    from runbook_exec.sandbox.directory_operations import Operations
-    from runbook_exec.sandbox.directory_protocol import Line
-
-    directory = Directory(rehearsal.shelf, rehearsal.faults)
-    operations, faults = Operations(directory), rehearsal.faults
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(rehearsal.certificates.cert, rehearsal.certificates.key)
-    remembered = rehearsal.shelf.get(PORTS, "ports") or {}
-    ports = {
-        "ldaps": await _listen(
-            lambda: Line(operations, faults, context, tls_first=True), remembered.get("ldaps", 0)
-        ),
-        "ldap": await _listen(
-            lambda: Line(operations, faults, context, tls_first=False), remembered.get("ldap", 0)
-        ),
-    }
-    rehearsal.shelf.put(PORTS, "ports", ports)
+    await listen(rehearsal)
+    port = rehearsal.shelf.get(PORTS, "ports") or {}
     files = password_files(rehearsal.folder / "secrets")
     return {
         "ldap": {
-            "url": f"ldaps://127.0.0.1:{ports['ldaps']}",
+            "url": f"ldaps://127.0.0.1:{port['ldaps']}",
             "ca": str(rehearsal.certificates.ca),
             "user": "svc-runbook@kranich.example",
             "password": f"file:{files['svc-runbook']}",
@@ -64,11 +49,31 @@ async def start(rehearsal: Rehearsal) -> dict[str, Any]:
     }
 
 
-async def _listen(line: Callable[[], asyncio.Protocol], port: int) -> int:
-    """Listen on this port of loopback, or on a free one if somebody else has taken it."""
+async def listen(rehearsal: Rehearsal) -> list[asyncio.Server]:
+    """Listen on the ports that the shelf remembers, where they are free, else on others; remember those."""
+    from runbook_exec.sandbox.directory_operations import Operations
+    from runbook_exec.sandbox.directory_protocol import Line
+
+    operations = Operations(Directory(rehearsal.shelf, rehearsal.faults))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(rehearsal.certificates.cert, rehearsal.certificates.key)
+    remembered = rehearsal.shelf.get(PORTS, "ports") or {}
+    servers = {
+        name: await _listen(
+            functools.partial(Line, operations, rehearsal.faults, context, tls_first=name == "ldaps"),
+            remembered.get(name, 0),
+        )
+        for name in ("ldaps", "ldap")
+    }
+    ports = {name: server.sockets[0].getsockname()[1] for name, server in servers.items()}
+    rehearsal.shelf.put(PORTS, "ports", ports)
+    return list(servers.values())
+
+
+async def _listen(line: Callable[[], asyncio.Protocol], port: int) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(line, "127.0.0.1", port)
-    except OSError:
-        server = await loop.create_server(line, "127.0.0.1", 0)
-    return int(server.sockets[0].getsockname()[1])
+        return await loop.create_server(line, "127.0.0.1", port)
+    except OSError:  # somebody else has taken it meanwhile
+        return await loop.create_server(line, "127.0.0.1", 0)

@@ -119,7 +119,7 @@ _TRAITS: dict[str, str] = {
     "members": "groupType member",
     "machine": "dNSHostName location operatingSystem operatingSystemServicePack operatingSystemVersion",
     "unit": "gPLink gPOptions ou uPNSuffixes",
-    "domain": """dc lockoutDuration lockOutObservationWindow lockoutThreshold maxPwdAge minPwdAge minPwdLength
+    "domain": """dc objectSid lockoutDuration lockOutObservationWindow lockoutThreshold maxPwdAge minPwdAge minPwdLength
         pwdHistoryLength pwdProperties""",
 }
 

@@ -73,7 +73,7 @@ class Directory:
 
         `objectClass` may name the most special class alone. An account with a password is enabled,
         one without is disabled, unless `userAccountControl` says otherwise. Attributes of the
-        directory's own (whenCreated, pwdLastSet, objectSid …) may be given, to make history. The password
+        directory's own (objectGUID, objectSid, whenCreated …) may be given, to make history. The password
         need not satisfy the policy: history holds weak ones.
         """
         given = {name: [_raw(name, value) for value in values] for name, values in attributes.items()}
@@ -169,7 +169,7 @@ class Directory:
 
 def _raw(name: str, value: str) -> bytes:
     kind = rules.attribute(name)
-    is_base64 = kind.kind == "bytes" and kind.name not in {"objectSid", "sIDHistory"}
+    is_base64 = kind.kind == "bytes" and kind.name not in {"objectGUID", "objectSid", "sIDHistory"}
     return base64.b64decode(value) if is_base64 else value.encode()
 
 

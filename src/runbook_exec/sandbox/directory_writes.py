@@ -56,7 +56,8 @@ class Writes:
         actor.must_write(parent, self.tree)
         if (taken := self.tree.at(dn)) is not None and not taken.deleted:
             raise refuse(Code.entry_already_exists, "00002071")
-        draft = Entry(guid=str(uuid.uuid4()), dn=names.join((rdn, *names.parse(parent.dn))))
+        guid = _given_id(given.pop("objectGUID", None), actor)
+        draft = Entry(guid=guid, dn=names.join((rdn, *names.parse(parent.dn))))
         draft.attributes["objectClass"] = lineage(kind)
         quoted = given.pop("unicodePwd", None)
         self._fill(draft, given, rdn, actor)
@@ -202,6 +203,15 @@ class Writes:
         kept = len(names.parse(entry.dn)) - len(names.parse(old))
         draft.dn = names.join((*names.parse(entry.dn)[:kept], *names.parse(new)))
         return draft
+
+
+def _given_id(given: Sequence[bytes] | None, actor: Actor) -> str:
+    """A new id; the rehearsal may choose its own, as text."""
+    if given is None:
+        return str(uuid.uuid4())
+    if actor is not REHEARSAL:
+        raise refuse(Code.unwilling_to_perform, "0000209A")
+    return str(uuid.UUID(given[0].decode()))
 
 
 def _first(dn: str) -> names.Rdn:
