@@ -87,6 +87,11 @@ def resume(
         run = app.run(run_id)
         if run.is_over:
             raise Refused(f"run {run_id} is done", next_move=f"`runbook log {run_id}` tells its story")
+        if not run.plan and agree is None:
+            raise Refused(
+                f"run {run_id} ended before its plan was recorded; nothing was done",
+                next_move=f"`runbook resume {run_id} --replan` plans it again",
+            )
         if run.started["environment"] != app.environment.name:
             raise Refused(
                 f"run {run_id} belongs to the environment {run.started['environment']!r}",
@@ -124,7 +129,7 @@ def _replanned(
         raise Refused("the new plan may not be started: " + "; ".join(plan.refusals))
     if not agree(plan):
         return False
-    kept = [line for line in scribe.run.plan["lines"] if line["step"].partition("[")[0] in over]
+    kept = [line for line in scribe.run.plan.get("lines", ()) if line["step"].partition("[")[0] in over]
     scribe.add(Kind.PLANNED, {**plan_body(plan), "lines": [*kept, *map(line_body, plan.lines)]})
     return True
 

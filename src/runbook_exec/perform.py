@@ -17,6 +17,7 @@ from runbook_exec.journal import Kind, RunStatus, StepStatus
 from runbook_exec.model import Step
 from runbook_exec.plan import Line, Status, line_identity
 from runbook_exec.scribe import Scribe
+from runbook_exec.secret import Secret
 from runbook_exec.stop import Stop, error_body
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.values import digest, plain
@@ -197,7 +198,7 @@ class _Doing:
         if action.nature is Nature.WRITES and action.rereads:
             seen = self._seen(deadline)
             outputs.update(seen.change.outputs if seen.change else {})
-        outputs.update(evidence.outputs)
+        outputs.update({name: _ruled(value, outputs.get(name)) for name, value in evidence.outputs.items()})
         if action.nature is Nature.WRITES and line.change is not None:
             with self.around.sessions.use(action.provider) as session:
                 missing = action.verify(session, line.args, line.change, evidence)
@@ -278,6 +279,13 @@ class _Doing:
             next_move="look at the far side; this version cannot take your word for it yet",
             kind="in-doubt",
         )
+
+
+def _ruled(made: Json, planned: Json) -> Json:
+    """A secret that was made keeps the rule it was planned by: plans name the rule, never the value."""
+    if isinstance(made, Secret) and isinstance(planned, Secret):
+        return Secret(made.reveal(), rule=planned.rule)
+    return made
 
 
 def change_body(change: Change) -> dict[str, Json]:

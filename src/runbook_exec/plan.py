@@ -206,7 +206,7 @@ def line_identity(line: Line) -> dict[str, Json]:
     kept: dict[str, Json] = {
         "action": change.action,
         "target": change.target,
-        "identity": change.identity,
+        "identity": plain(change.identity),
         "before": plain(change.before),
         "after": plain(change.after),
         "request": plain(change.request),

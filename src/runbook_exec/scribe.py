@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from runbook_exec.change import Json
 from runbook_exec.journal import Event, Kind, Run, after
+from runbook_exec.values import plain
 
 Append = Callable[[Event, bool], Event]
 """Stores an event durably and gives it back sealed; True as second argument: the run is over."""
@@ -29,7 +29,8 @@ class Scribe:
         self._lock = threading.Lock()
 
     def add(self, kind: Kind, body: Mapping[str, Json]) -> Run:
-        """Append one event. Raises `JournalError` or `Busy`: then nothing may have an effect."""
+        """Append one event; a secret in it becomes its rule. Raises `JournalError` or `Busy`: then nothing may have an effect."""
+        kept = plain(body)
         with self._lock:
             event = Event(
                 client=self.run.client,
@@ -38,10 +39,10 @@ class Scribe:
                 at=self._clock().astimezone(UTC).isoformat(timespec="microseconds"),
                 who=self.who,
                 kind=kind,
-                body=body,
+                body=kept,
                 before=self.run.head,
             )
             sealed = self._append(event, kind is Kind.DONE)
-            self.run = after(self.run, replace(sealed, body=body))
+            self.run = after(self.run, sealed)
             self._watch(sealed, self.run)
             return self.run

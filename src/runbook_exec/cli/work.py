@@ -242,6 +242,15 @@ def _stopping_gently(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _differences(ended: Any, say: Callable[[str], None]) -> None:
+    """For drift: what was planned, and what is there now."""
+    for label, record in ended.steps.items():
+        if record.status == "drifted" and record.error:
+            for side in ("planned", "found"):
+                text = json.dumps(record.error.get(side), ensure_ascii=False)
+                say(f"    {label} {side:<8}{visible(text)}")
+
+
 def _told(ended: Any, parsed: Any, given: dict[str, Any]) -> int:
     from runbook_exec import report
     from runbook_exec.cli.history import run_json
@@ -259,6 +268,7 @@ def _told(ended: Any, parsed: Any, given: dict[str, Any]) -> int:
         return 0
     colour = "yellow" if ended.status.value == "waiting" else "red"
     say(click.style(f"Run {ended.id}: {ended.status.value}. ", fg=colour) + visible(ended.why))
+    _differences(ended, say)
     say(f"  done: {done} of {len(rows)} items; the rest was not begun" if done else "  nothing was changed")
     if ended.next_move:
         say(f"  next: {visible(ended.next_move)}")

@@ -159,7 +159,7 @@ class SqliteStore:
         return [Entry(run=r, client=c, subject=s, runbook=b, open=bool(o)) for r, c, s, b, o in rows]
 
     def find(self, client: str, beginning: str) -> str:
-        """The one run whose id begins so; raises `Invalid` for none or several."""
+        """The one run whose id, or its part after the dash, begins so; raises `Invalid` for none or several."""
         with self._reading() as db:
             escaped = beginning.replace("%", "").replace("_", "")
             rows = [row[0] for row in db.execute(self._sql["matching"], (client, escaped))]

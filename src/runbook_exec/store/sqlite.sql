@@ -64,7 +64,7 @@ UPDATE runs SET open = 0 WHERE run = ?;
 SELECT run, client, subject, runbook, open FROM runs WHERE client = ? ORDER BY rowid DESC LIMIT ?;
 
 -- name: matching
-SELECT run FROM runs WHERE client = ? AND run LIKE ? || '%' ORDER BY rowid DESC LIMIT 3;
+SELECT run FROM runs WHERE client = ?1 AND (run LIKE ?2 || '%' OR run LIKE '%-' || ?2 || '%') ORDER BY rowid DESC LIMIT 3;
 
 -- name: lease
 SELECT fence, owner, until FROM leases WHERE run = ?;
