@@ -1,5 +1,27 @@
 """The directory: accounts, groups and entries over LDAP, on Active Directory and OpenLDAP alike."""
 
-from runbook_exec.actions.ldap import enabled, group_members, password, provider, user
+from runbook_exec.actions.ldap import (
+    attributes,
+    enabled,
+    entry,
+    group_members,
+    move,
+    password,
+    provider,
+    snapshot,
+    unlock,
+    user,
+)
 
-__all__ = ["enabled", "group_members", "password", "provider", "user"]
+__all__ = [
+    "attributes",
+    "enabled",
+    "entry",
+    "group_members",
+    "move",
+    "password",
+    "provider",
+    "snapshot",
+    "unlock",
+    "user",
+]

@@ -9,7 +9,7 @@ from typing import Any
 from runbook_exec.errors import Failed, NotAllowed, Refused, RunbookError, Transient, Unreachable
 
 SUCCESS = 0
-NO_SUCH_ATTRIBUTE, INAPPROPRIATE_MATCHING, VALUE_EXISTS = 16, 18, 20
+NO_SUCH_ATTRIBUTE, UNKNOWN_ATTRIBUTE, INAPPROPRIATE_MATCHING, VALUE_EXISTS = 16, 17, 18, 20
 NO_SUCH_OBJECT, ENTRY_EXISTS, INVALID_CREDENTIALS, UNWILLING = 32, 68, 49, 53
 
 BIND: Mapping[str, tuple[str, str]] = {
@@ -77,6 +77,10 @@ def refusal(result: Mapping[str, Any], *, where: str, doing: str) -> RunbookErro
             f"cannot {doing}: a value breaks a rule of the directory ({message})",
             where=where,
             next_move="correct the value; a login or address may be taken",
+        )
+    if code == NO_SUCH_ATTRIBUTE and re.search(r"00000057|not found in the schema", message):
+        code = (
+            UNKNOWN_ATTRIBUTE  # AD and Samba call an attribute that is not in the schema "no such attribute"
         )
     kind, what, next_move = _WORDS.get(code, (Failed, "refuses", "see its message"))
     told = message or str(result.get("description", ""))

@@ -103,11 +103,12 @@ def _ca(given: Mapping[str, Json]) -> str | None:
     ca = given.get("ca")
     if ca is None:
         return None
-    if not isinstance(ca, str) or not Path(ca).is_file():
+    path = Path(str(given.get("project", ".")), str(ca))
+    if not isinstance(ca, str) or not path.is_file():
         raise _wrong(
             "ca", f"is {ca!r}, which is no file", "name the PEM file of the authority that signed it"
         )
-    return ca
+    return str(path)
 
 
 def _timeout(given: Mapping[str, Json]) -> int:

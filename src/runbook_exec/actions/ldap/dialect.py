@@ -54,6 +54,8 @@ class Dialect(ABC):
     """Control that shows deleted entries; None where the server keeps none."""
     password_opens: ClassVar[bool]
     """True where setting a password opens a disabled account, so that it must be shut again."""
+    tells_rights: ClassVar[bool]
+    """True where entries say what we may do with them ([MS-ADTS] 3.1.1.4.5: allowed…Effective)."""
     opens_without_password: ClassVar[bool]
     """True where an account may be enabled that has no password yet."""
 
@@ -152,6 +154,7 @@ class ActiveDirectory(Dialect):
     surname_needed = False
     deleted_control = "1.2.840.113556.1.4.417"
     password_opens = False
+    tells_rights = True
     opens_without_password = False
 
     def read_id(self, raw: bytes) -> str:
@@ -232,6 +235,7 @@ class Rfc4519(Dialect):
     surname_needed = True
     deleted_control = None
     password_opens = True
+    tells_rights = False
     opens_without_password = True
 
     def read_id(self, raw: bytes) -> str:

@@ -34,14 +34,9 @@ class Dn:
 
     @property
     def canonical(self) -> str:
-        """One spelling for one name: lower case, least escaping.
-
-        Lower case and not case folding: folding would make `weiß` and `weiss` one name,
-        and to OpenLDAP they are two entries. A name too many costs a read; two people
-        under one name would cost the wrong person's account.
-        """
+        """One spelling for one name: lower case (see `fold`), least escaping."""
         return ",".join(
-            "+".join(sorted(f"{kind.lower()}={escape(value.lower())}" for kind, value in rdn))
+            "+".join(sorted(f"{kind.lower()}={escape(fold(value))}" for kind, value in rdn))
             for rdn in self.rdns
         )
 
@@ -77,7 +72,23 @@ class Dn:
         return len(own) >= len(other) and own[len(own) - len(other) :] == other
 
     def canonical_rdns(self) -> tuple[tuple[Pair, ...], ...]:
-        return tuple(tuple(sorted((kind.lower(), value.lower()) for kind, value in rdn)) for rdn in self.rdns)
+        return tuple(tuple(sorted((kind.lower(), fold(value)) for kind, value in rdn)) for rdn in self.rdns)
+
+
+def fold(value: str) -> str:
+    """A value in lower case, as far as every directory agrees that case does not count.
+
+    Not case folding: that would make `weiß` and `weiss` one name, and to OpenLDAP they are
+    two entries. Letters whose lower case does not lead back (İ, ẞ) and scripts beyond
+    Cyrillic stay. A name too many costs a read; two people under one name would cost the
+    wrong person's account.
+    """
+    return "".join(map(_fold_letter, value))
+
+
+def _fold_letter(char: str) -> str:
+    low = char.lower()
+    return low if char < "\u0530" and len(low) == 1 and low.upper() == char else char
 
 
 def escape(value: str) -> str:

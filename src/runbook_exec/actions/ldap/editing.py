@@ -34,18 +34,19 @@ def undo_entry(change: Change, evidence: Evidence) -> Change | Irreversible:
         classes = {str(name).lower() for name in (change.before or {}).get("objectClass", ())}
         if classes & ACCOUNTS or "objectSid" in (change.before or {}):
             return Irreversible(
-                reason="a deleted account comes back only from the directory's own recycle bin or backup: "
-                "its password and security identifier cannot be written again"
+                reason="an account or security group that was deleted comes back only from the directory's own "
+                "recycle bin or backup: its password and security identifier cannot be written again"
             )
     gone = change.before is None
-    known = evidence.answer.get("id")
+    known = evidence.answer.get("id") if change.after is not None else None
+    former = {name: value for name, value in (change.before or {}).items() if not isinstance(value, Mapping)}
     return replace(
         change,
         before=change.after,
         after=change.before,
-        identity=known if isinstance(known, str) else change.identity,
+        identity=known if isinstance(known, str) or change.after is None else change.identity,
         says=_undoing(change.says),
-        effects=tuple(Effect(effect.ref, None if gone else change.before) for effect in change.effects[:1]),
+        effects=tuple(Effect(effect.ref, None if gone else former) for effect in change.effects[:1]),
         outputs={},
         destructive=gone,
         blocked="",

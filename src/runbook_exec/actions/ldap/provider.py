@@ -19,7 +19,8 @@ class Ldap:
 
     - `url`: `ldaps://host[:636]`, or `ldap://host[:389]` together with `starttls: true`;
       the certificate must be good for `host`. A password is never sent in clear.
-    - `ca`: PEM file of the authority that signed the server's certificate (default: the system's).
+    - `ca`: PEM file of the authority that signed the server's certificate, from the project folder
+      (default: the system's authorities).
     - `user`: who we are: a DN, or a UPN on Active Directory. `password`: a secret reference.
     - `base`: name (DN) below which everything is read.
     - `allowed_bases`: names (DN) below which may be written (default: `base`).

@@ -141,6 +141,13 @@ def edits(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[Mod]:
     """Attribute changes value by value, so that the server refuses if one was changed meanwhile."""
     mods: list[Mod] = []
     for name, new in after.items():
+        if isinstance(new, Mapping) and "$bytes" not in new:
+            # Single values, each wanted or not: {"smtp:a@x": True, "smtp:b@x": False}.
+            for kind, wants in (("delete", False), ("add", True)):
+                values = [value for value, wanted in new.items() if wanted is wants]
+                if values:
+                    mods.append(Mod(name, kind, tuple(to_bytes(values))))
+            continue
         olds, news = as_list(before.get(name)), as_list(new)
         gone = [old for old in olds if not any(same_value(name, old, new) for new in news)]
         come = [new for new in news if not any(same_value(name, old, new) for old in olds)]

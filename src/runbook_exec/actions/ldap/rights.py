@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from runbook_exec.action import Finding, Rights
 from runbook_exec.actions.ldap.dialect import Raw, sid_text
 from runbook_exec.actions.ldap.session import LdapSession
-from runbook_exec.actions.ldap.wire import BASE, EVERYTHING
 
 TOO_MUCH = {
     "512": "Domain Admins",
@@ -17,6 +16,15 @@ TOO_MUCH = {
     "548": "Account Operators",
 }
 """Last part of the identifiers of groups that no runbook needs ([MS-DTYP] 2.4.2.4)."""
+
+
+_CREATES, _WRITES = "allowedChildClassesEffective", "allowedAttributesEffective"
+
+_ENOUGH = 25
+"""Entries that are asked, so that one with rights of its own does not speak for all."""
+
+_NOT_ONE_THING = {"", "entries", "properties"}
+"""Rights that name no single class or attribute."""
 
 
 def findings(session: LdapSession, rights: Rights) -> list[Finding]:
@@ -64,37 +72,41 @@ def _groups(root: Raw) -> Iterator[Finding]:
 
 
 def _missing(session: LdapSession, rights: Rights) -> Iterator[Finding]:
-    needed = [right if isinstance(right, str) else right[0] for right in rights.apply]
-    known, unknown = _effective(session), []
-    for right in sorted(set(needed)):
+    needed = sorted({right if isinstance(right, str) else right[0] for right in rights.apply})
+    known = _effective(session) if session.dialect.tells_rights else None
+    below = " or ".join(map(str, session.to.allowed))
+    unknown = []
+    for right in needed:
         verb, _, thing = right.partition(" ")
-        if known is None or verb not in {"create", "write"} or not thing:
+        if known is None or verb not in known or thing in _NOT_ONE_THING:
             unknown.append(right)
         elif thing.lower() not in known[verb]:
-            yield Finding(
-                ok=False,
-                what=f"the account may not {right} below {', '.join(map(str, session.to.allowed))}",
-                next_move=f"delegate: {right}",
-            )
+            yield Finding(ok=False, what=f"may not {right} below {below}", next_move=f"delegate: {right}")
     if unknown:
         yield Finding(ok=True, what=f"needed, and not to be found out from here: {', '.join(unknown)}")
+    if not needed and known and any(known.values()):
+        yield Finding(
+            ok=True,
+            what="planning uses an identity that may write; one that only reads would make the directory "
+            "itself guard the dry run",
+            next_move="add planning: with the user and password of an account that only reads",
+        )
 
 
-def _effective(session: LdapSession) -> dict[str, set[str]] | None:
-    """What AD says we may create and write below the allowed bases; None where it says nothing.
+def _effective(session: LdapSession) -> dict[str, set[str]]:
+    """What the directory says we may create and write below the allowed bases.
 
-    allowedChildClassesEffective and allowedAttributesEffective are computed per entry
-    ([MS-ADTS] 3.1.1.4.5), so attributes are asked of one account and one group that exist.
+    It says so per entry: of a base, which kinds of entries may be created below it; of some
+    accounts and groups that nothing shields, which of their attributes may be written.
     """
-    asked = ("allowedChildClassesEffective", "allowedAttributesEffective")
     creates: set[str] = set()
     writes: set[str] = set()
-    told = False
     for base in map(str, session.to.allowed):
-        for dn, raw in session.wire.search(base, EVERYTHING, scope=BASE, attributes=(*asked, "objectClass")):
-            told = told or bool(dn and any(name in raw for name in asked))
-            creates |= {one.decode().lower() for one in raw.get(asked[0], ())}
-        for query in (session.dialect.person_filter, "(objectClass=group)"):
-            for _, raw in session.wire.search(base, query, attributes=asked)[:1]:
-                writes |= {one.decode().lower() for one in raw.get(asked[1], ())}
-    return {"create": creates, "write": writes} if told else None
+        for kind in ("organizationalUnit", "container"):
+            below = session.wire.search(base, f"(objectClass={kind})", attributes=(_CREATES,), most=_ENOUGH)
+            creates |= {one.decode().lower() for _, raw in below for one in raw.get(_CREATES, ())}
+        for kind in (session.dialect.person_filter, "(objectClass=group)"):
+            query = f"(&{kind}(!(adminCount=1)))"
+            some = session.wire.search(base, query, attributes=(_WRITES,), most=_ENOUGH)
+            writes |= {one.decode().lower() for _, raw in some for one in raw.get(_WRITES, ())}
+    return {"create": creates, "write": writes}

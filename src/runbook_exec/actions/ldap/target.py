@@ -31,6 +31,11 @@ def membership(member: str, of: str) -> Ref:
     return Ref("ldap.membership", canonical(member) + IN + canonical(of))
 
 
+def groups_of(member: str) -> Ref:
+    """The groups that one entry is a direct member of."""
+    return Ref("ldap.groups", canonical(member))
+
+
 def holder(value: str) -> Ref:
     """Who holds a login or an address."""
     return Ref("ldap.holder", value.casefold())

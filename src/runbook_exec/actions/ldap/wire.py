@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from runbook_exec.actions.ldap.answers import (
@@ -51,7 +52,7 @@ class Wire:
         """Connect, verify the certificate, log in, read the root entry."""
         self._ldap = self._connected()
         self._bind(self._ldap, self.to.user, self.to.password.reveal(), say=True)
-        found = self._search_once("", EVERYTHING, BASE, ("*", "+", "tokenGroups"), (), paged=False)
+        found = self._search_once(_Search("", EVERYTHING, BASE, ("*", "+", "tokenGroups")))
         self.root = found[0][1] if found else {}
 
     def close(self) -> None:
@@ -67,20 +68,22 @@ class Wire:
         scope: str = SUBTREE,
         attributes: Sequence[str] = ("*",),
         controls: Sequence[tuple[str, bool, None]] = (),
+        most: int | None = None,
     ) -> list[Found]:
-        """All entries that match, page by page; none where the base does not exist.
+        """All entries that match (or the first `most`), page by page; none where the base does not exist.
 
         A connection that the server closed meanwhile is opened again, once.
         """
         with self._lock:
-            paged = scope != BASE and _PAGED.encode() in self.root.get("supportedControl", ())
+            page = min(most or PAGE, PAGE) if scope != BASE and self._can_page() else 0
+            asked = _Search(base, query, scope, tuple(attributes), tuple(controls), page, most)
             try:
-                return self._search_once(base, query, scope, attributes, controls, paged=paged)
+                return self._search_once(asked)
             except Unreachable:
                 _close(self._ldap)
                 self._ldap = self._connected()
                 self._bind(self._ldap, self.to.user, self.to.password.reveal(), say=True)
-                return self._search_once(base, query, scope, attributes, controls, paged=paged)
+                return self._search_once(asked)
 
     def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]], *, doing: str) -> None:
         classes = [one.decode() for one in attributes.get("objectClass", ())]
@@ -122,39 +125,34 @@ class Wire:
             let_in = self._bind(self._proof, user, password, say=False)
             return let_in, "" if let_in else bind_code(self._proof.result)
 
-    def _search_once(
-        self,
-        base: str,
-        query: str,
-        scope: str,
-        attributes: Sequence[str],
-        controls: Sequence[tuple[str, bool, None]],
-        *,
-        paged: bool,
-    ) -> list[Found]:
+    def _can_page(self) -> bool:
+        return _PAGED.encode() in self.root.get("supportedControl", ())
+
+    def _search_once(self, asked: _Search) -> list[Found]:
         found: list[Found] = []
         cookie: bytes | None = None
         while True:
-            options = {"paged_size": PAGE, "paged_cookie": cookie} if paged else {}
+            options = {"paged_size": asked.page, "paged_cookie": cookie} if asked.page else {}
             with self._silence(sent=False):
                 self._ldap.search(
-                    base,
-                    query,
-                    search_scope=scope,
+                    asked.base,
+                    asked.query,
+                    search_scope=asked.scope,
                     dereference_aliases="NEVER",
-                    attributes=list(attributes),
-                    controls=list(controls) or None,
+                    attributes=list(asked.attributes),
+                    controls=list(asked.controls) or None,
                     **options,
                 )
             result = self._ldap.result
             if result["result"] == NO_SUCH_OBJECT:
                 return found
             if result["result"] != SUCCESS:
-                raise refusal(result, where=self.to.where, doing=f"search below {base or 'the root'}")
+                doing = f"search below {asked.base or 'the root'}"
+                raise refusal(result, where=self.to.where, doing=doing)
             found.extend(_entries(self._ldap.response))
             cookie = result.get("controls", {}).get(_PAGED, {}).get("value", {}).get("cookie")
-            if not cookie:
-                return found
+            if not cookie or (asked.most is not None and len(found) >= asked.most):
+                return found[: asked.most]
 
     def _written(
         self, send: Callable[[], Any], doing: str, expected: Collection[int] = ()
@@ -194,6 +192,7 @@ class Wire:
                 auto_escape=False,
                 auto_encode=False,
                 raise_exceptions=False,
+                return_empty_attributes=False,
             )
             if not self.write:
                 _take_the_pen(ldap, self.to.where)
@@ -220,6 +219,20 @@ class Wire:
 
     def _silence(self, *, sent: bool) -> _Silence:
         return _Silence(self.to.where, sent=sent)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One question, so that it can be asked again on a fresh connection."""
+
+    base: str
+    query: str
+    scope: str
+    attributes: tuple[str, ...]
+    controls: tuple[tuple[str, bool, None], ...] = ()
+    page: int = 0
+    """Entries a page; 0: all at once."""
+    most: int | None = None
 
 
 class _Silence:
@@ -259,6 +272,7 @@ def _take_the_pen(ldap: Any, where: str) -> None:
         return send(message_type, request, controls)
 
     ldap.strategy.send = reads_only
+    ldap.send = reads_only  # ldap3 keeps a second reference on the connection
 
 
 def _verified_tls(to: Connection) -> Any:
