@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import ldap3
 
 from runbook_exec.action import Context, find, find_provider, make_args
 from runbook_exec.actions.ldap.dn import parse
@@ -73,12 +75,38 @@ class Desk:
         with self.session() as session:
             return session.read([entry(dn)])[entry(dn)]
 
+    @contextmanager
+    def raw(self):
+        """A bare connection, as a colleague with another tool would have it."""
+        with ExitStack() as closing:
+            raw = self.server.raw()
+            if isinstance(raw, ldap3.Connection):
+                closing.callback(raw.unbind)
+            else:
+                raw = closing.enter_context(raw)
+            yield raw
+
+    def behind_our_back(self, kind: str, *args: Any) -> None:
+        """One write of somebody else: `modify`, `delete`, `modify_dn`, `add`."""
+        with self.raw() as raw:
+            assert getattr(raw, kind)(*args), raw.result
+
     def group(self, cn: str, *members: str) -> str:
         """A group made behind the product's back."""
         dn = str(parse(self.server.groups).child("CN", cn))
-        with self.server.raw() as raw:
-            assert raw.add(dn, *self.server.group_classes(cn, members)), raw.result
+        classes, attributes = getattr(self.server, "group_classes", ad_group)(cn, members)
+        self.behind_our_back("add", dn, classes, attributes)
         return dn
+
+    def members(self, group: str) -> set[str]:
+        return {member.lower() for member in self.entry(group).get("member", [])}
+
+
+def ad_group(cn: str, members: tuple[str, ...]) -> tuple[list[str], dict]:
+    """A global security group of Active Directory."""
+    login = "".join(char for char in cn if char.isalnum())
+    attributes = {"sAMAccountName": login, "groupType": "-2147483646"}
+    return ["top", "group"], attributes | ({"member": list(members)} if members else {})
 
 
 def context() -> Context:

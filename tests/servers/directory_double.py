@@ -67,13 +67,6 @@ class Double:
             self.server(), f"{login}@kranich.example", password, auto_bind=True, **options
         )
 
-    def group_classes(self, cn: str, members: tuple[str, ...]) -> tuple[list[str], dict]:
-        return ["top", "group"], {
-            "sAMAccountName": cn,
-            "groupType": "-2147483646",
-            **({"member": members} if members else {}),
-        }
-
     @contextmanager
     def raw(self) -> Iterator[ldap3.Connection]:
         """A bare connection with all rights, as another administrator would have it."""

@@ -58,13 +58,6 @@ class Samba:
         """A connection that the server itself lets only read."""
         return {**self.connection, "user": READER, "password": Secret(READER_PASSWORD)}
 
-    def group_classes(self, cn: str, members: tuple[str, ...]) -> tuple[list[str], dict]:
-        return ["top", "group"], {
-            "sAMAccountName": cn,
-            "groupType": "-2147483646",
-            **({"member": members} if members else {}),
-        }
-
     @contextmanager
     def raw(self) -> Iterator[ldap3.Connection]:
         """A bare connection with all rights, as another administrator would have it."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook_exec.actions.ldap.dn import Dn, canonical, escape, parse, same_name
+from runbook_exec.actions.ldap.dn import Dn, canonical, escape, fold, parse, same_name
 from runbook_exec.errors import Invalid
 
 BASE = parse("OU=Benutzer,DC=corp,DC=example")
@@ -128,3 +128,10 @@ def test_only_what_must_be_escaped_is_escaped():
     assert escape("Weiß, Anna") == "Weiß\\, Anna"
     assert escape("a#b c") == "a#b c"
     assert escape("") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "low"), [("ÄÖÜ", "äöü"), ("İpek", "İpek"), ("ẞ", "ẞ"), ("Đorđe", "đorđe"), ("АБ", "аб")]
+)
+def test_only_case_that_every_server_ignores_is_folded(value, low):
+    assert fold(value) == low
