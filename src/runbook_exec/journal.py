@@ -279,5 +279,5 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
         case Kind.CONFIRMED:
             return replace(record, confirmed_by=(*record.confirmed_by, body["who"]))
         case Kind.REOPENED:
-            return replace(record, status=StepStatus.PENDING, note=body["reason"], change=None)
+            return replace(record, status=StepStatus.PENDING, note=body["reason"], change=None, begun_at="")
     return record

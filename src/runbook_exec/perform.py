@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from runbook_exec.action import Action, Context, find
@@ -163,19 +164,20 @@ class _Doing:
 
     def _tried(self, action: Action[Any], line: Line, deadline: datetime) -> Mapping[str, Any]:
         assert line.change is not None
-        while True:
+        for look in count():
             with self.around.sessions.use(action.provider) as session:
                 permitted = session.permit(line.change.writes) if session else nullcontext()
                 with permitted:
                     outcome = action.apply(session, line.args, line.change, self._context(deadline))
             if isinstance(outcome, Evidence):
                 return self._read_back(action, line, outcome, deadline)
-            again = self._waited(outcome, deadline)
+            again = self._waited(outcome, look, deadline)
             if again is not None:
                 return again
+        raise AssertionError("unreachable: the loop above has no end of its own")
 
-    def _waited(self, outcome: Waiting, deadline: datetime) -> Mapping[str, Any] | None:
-        """Wait and look again; the outputs once it is so."""
+    def _waited(self, outcome: Waiting, look: int, deadline: datetime) -> Mapping[str, Any] | None:
+        """Wait and look again, soon at first and then in the asked rhythm; the outputs once it is so."""
         if outcome.every is None:
             self.scribe.add(Kind.WAITING, {"step": self.label, "reason": outcome.reason})
             raise Stop(
@@ -184,7 +186,7 @@ class _Doing:
                 next_move=f"`runbook resume {self.scribe.run.id}` goes on",
             )
         self.around.say(self.label, outcome.reason)
-        self._pause(outcome.every, deadline, outcome.reason)
+        self._pause(min(outcome.every, 2.0**look), deadline, outcome.reason)
         line = self.replan()
         if line.status is Status.SAME:
             return self._adopted(line, changed=True, note="")

@@ -245,7 +245,7 @@ def _stopping_gently(stop: threading.Event) -> Iterator[None]:
 def _differences(ended: Any, say: Callable[[str], None]) -> None:
     """For drift: what was planned, and what is there now."""
     for label, record in ended.steps.items():
-        if record.status == "drifted" and record.error:
+        if record.status == "drifted" and record.error and f"{label!r}" in ended.why:
             for side in ("planned", "found"):
                 text = json.dumps(record.error.get(side), ensure_ascii=False)
                 say(f"    {label} {side:<8}{visible(text)}")
