@@ -171,6 +171,23 @@ def test_a_wrong_secret_is_told_apart_from_a_service_that_is_away(graph):
     assert [finding.ok for finding in findings] == [False]
 
 
+@pytest.mark.parametrize("name", [" ", ".", ".."])
+def test_a_name_that_would_address_something_else_is_refused(graph, name):
+    with graph.session() as session, pytest.raises(Invalid, match="names nothing in the cloud"):
+        planned(session, "graph.revoke_sessions", user=name)
+    assert graph.log() == []
+
+
+def test_a_certificate_without_its_key_is_told(graph, tmp_path):
+    ca = graph.settings["ca"]  # a certificate and no key
+    bad = graph.connection(ca="", certificate=ca)
+    with (
+        pytest.raises(Invalid, match="certificate cannot be used"),
+        find_provider("graph").open(bad, write=False),
+    ):
+        pass
+
+
 @pytest.fixture
 def closed_port():
     import socket
@@ -218,6 +235,7 @@ def test_quotas_are_obeyed(graph):
         ({"url": "http://graph.example/v1.0"}, "does not begin with https"),
         ({"tenannt": "x"}, "no key of a Graph connection"),
         ({"tenant": ""}, "tenant or client_id is missing"),
+        ({"ca": "/nowhere/ca.pem"}, "which is no file"),
         ({"client_secret": "in clear"}, "stands there in clear"),
     ],
 )

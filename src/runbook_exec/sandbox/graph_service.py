@@ -36,9 +36,10 @@ class Service:
         self.tenancy = Tenancy(cloud, licensing)
 
     def answer(self, asked: Asked) -> Answer:
-        """Do what is asked; an error becomes its body."""
+        """Do what is asked, all of it or nothing; an error becomes its body."""
         try:
-            return self._handler(asked)()
+            with self.cloud.shelf.together():
+                return self._handler(asked)()
         except Refusal as refusal:
             return self.refused(refusal)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from runbook_exec.action import ADDED
@@ -56,6 +57,9 @@ def parsed(values: Mapping[str, Json]) -> Connection:
         raise _wrong(
             "tenant or client_id is missing", "write both; they are shown on the app's page in Entra"
         )
+    for key in ("ca", "certificate"):
+        if texts[key] and not Path(texts[key]).is_file():
+            raise _wrong(f"{key} names {texts[key]}, which is no file", "correct the path")
     return Connection(client_secret=secret, **texts)
 
 

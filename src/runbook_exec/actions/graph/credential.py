@@ -13,7 +13,7 @@ import httpx
 from azure.core.credentials import AccessToken
 
 from runbook_exec.actions.graph.connection import Connection
-from runbook_exec.errors import NotAllowed, Unreachable
+from runbook_exec.errors import Invalid, NotAllowed, Unreachable
 
 EARLY = 300
 """Seconds before its end at which a token is fetched anew."""
@@ -36,9 +36,16 @@ def azure_credential(connection: Connection, **more: Any) -> Any:
 
     named = {"authority": connection.authority, **more}
     if connection.certificate:
-        return CertificateCredential(
-            connection.tenant, connection.client_id, certificate_path=connection.certificate, **named
-        )
+        try:
+            return CertificateCredential(
+                connection.tenant, connection.client_id, certificate_path=connection.certificate, **named
+            )
+        except ValueError as error:
+            raise Invalid(
+                f"the certificate cannot be used: {error}",
+                where=connection.certificate,
+                next_move="give a PEM file that holds the certificate and its private key",
+            ) from error
     if connection.client_secret is not None:
         return ClientSecretCredential(
             connection.tenant, connection.client_id, connection.client_secret.reveal(), **named

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runbook_exec.change import Json
-from runbook_exec.errors import Failed, NotAllowed, Refused, RunbookError, Transient
+from runbook_exec.errors import Failed, Invalid, NotAllowed, Refused, RunbookError, Transient
 
 ALREADY = "added object references already exist"
 CONFLICT = "Another object with the same value"
@@ -66,6 +66,10 @@ class Reply:
 
 def path(*parts: str, **options: str) -> str:
     """A path of quoted parts, with `$`-options by their bare names: `path("users", upn, select="id")`."""
+    for part in parts:
+        if part.strip() in {"", ".", ".."}:
+            # Each would be the address of something else: a whole collection, or what lies above it.
+            raise Invalid(f"{part!r} names nothing in the cloud", next_move="give a UPN, a name or an id")
     whole = "/" + "/".join(quote(part, safe="@$") for part in parts)
     text = "&".join(f"${name}={quote(value, safe=',')}" for name, value in options.items())
     return f"{whole}?{text}" if text else whole

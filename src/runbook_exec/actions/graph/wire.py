@@ -77,10 +77,19 @@ class Wire:
 
     def __init__(self, connection: Connection, *, write: bool) -> None:
         self.connection = connection
-        self._write = write
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._credential = credential(connection)
+        self._tokens = AzureIdentityAccessTokenProvider(self._credential, None, [], [connection.host])
+        self._transport = GuardedTransport(connection, write=write)
+        client = httpx.AsyncClient(
+            transport=self._transport,
+            base_url=connection.url,
+            timeout=httpx.Timeout(ANSWER, connect=CONNECT),
+        )
+        self._client = GraphClientFactory.create_with_default_middleware(client=client, options=_switches())
+        self._adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(self._tokens), self._client)
         self._random = random.Random()  # noqa: S311 - spreads retries, nothing to guess
 
     def ask(
@@ -115,31 +124,13 @@ class Wire:
         self._loop = None
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await it in the loop's thread, so that callers need no loop and may have one of their own."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="graph", daemon=True)
                 self._thread.start()
-                asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    async def _connect(self) -> None:
-        connection = self.connection
-        self._credential = credential(connection)
-        self._tokens = AzureIdentityAccessTokenProvider(self._credential, None, [], [connection.host])
-        self._transport = GuardedTransport(connection, write=self._write)
-        client = httpx.AsyncClient(
-            transport=self._transport,
-            base_url=connection.url,
-            timeout=httpx.Timeout(ANSWER, connect=CONNECT),
-        )
-        switches = {
-            **options,
-            RetryHandlerOption.get_key(): RetryHandlerOption(should_retry=False),
-            RedirectHandlerOption.get_key(): RedirectHandlerOption(should_redirect=False),
-        }
-        self._client = GraphClientFactory.create_with_default_middleware(client=client, options=switches)
-        self._adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(self._tokens), self._client)
 
     async def _hang_up(self) -> None:
         await self._client.aclose()
@@ -151,7 +142,7 @@ class Wire:
     async def _roles(self) -> list[str]:
         import base64
 
-        token = await self._guarded(self._tokens.get_authorization_token(self.connection.url), sent=False)
+        token = await self._guarded(self._tokens.get_authorization_token(self.connection.url))
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         return [str(role) for role in claims.get("roles", ())]
@@ -225,11 +216,10 @@ class Wire:
             info.set_stream_content(json.dumps(asked.body).encode(), "application/json")
         info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
         PERMITTED.set(permitted)
-        sent = asked.method != "GET"
-        response = await self._guarded(self._adapter.send_primitive_async(info, "bytes", {}), sent=sent)
+        response = await self._guarded(self._adapter.send_primitive_async(info, "bytes", {}))
         return _reply(response.status_code, dict(response.headers), _body(response))
 
-    async def _guarded(self, work: Coroutine[Any, Any, Any], *, sent: bool) -> Any:
+    async def _guarded(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Await it; what the libraries raise becomes an error that a person can act on."""
         where, network = self.connection.url, "check url and ca of the connection and the network"
         try:
@@ -254,6 +244,15 @@ class Wire:
             if isinstance(error, AzureError):
                 raise refused(self.connection, str(error)) from error
             raise
+
+
+def _switches() -> dict[str, Any]:
+    """The SDK's options, with its own retries and redirects off."""
+    return {
+        **options,
+        RetryHandlerOption.get_key(): RetryHandlerOption(should_retry=False),
+        RedirectHandlerOption.get_key(): RedirectHandlerOption(should_redirect=False),
+    }
 
 
 def _item(number: int, asked: Message) -> dict[str, Any]:
