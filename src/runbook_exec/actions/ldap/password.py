@@ -65,8 +65,8 @@ class Password(Action[PasswordArgs]):
             action=self.name,
             target=dn,
             identity=target.identity(state),
-            before={"password": UNKNOWN, "enabled": now},
-            after={"password": args.password, "enabled": now, "must_change": args.must_change},
+            before={"password": UNKNOWN},
+            after={"password": args.password, "must_change": args.must_change},
             says={
                 "en": f"{who} gets a new password" + (then["en"] if args.must_change else ""),
                 "de": f"{who} erhält ein neues Passwort" + (then["de"] if args.must_change else ""),
@@ -82,7 +82,7 @@ class Password(Action[PasswordArgs]):
         if not value:
             raise Invalid("an empty password is never set", next_move="use secret.generate")
         dn, raw = session.pinned(change.target, change.identity)
-        disabled = (change.before or {}).get("enabled") is False
+        disabled = session.dialect.enabled(raw) is False
         must_change = bool((change.after or {})["must_change"])
         session.set_password(dn, value, must_change=must_change, disabled=disabled)
         _, now = session.pinned(dn, change.identity)
@@ -92,6 +92,7 @@ class Password(Action[PasswordArgs]):
                 "password": "set",
                 "must_change": must_change,
                 "seen_changed": changed,
+                "stays_disabled": disabled,
                 "id": session.id_of(now),
             }
         )
@@ -100,7 +101,7 @@ class Password(Action[PasswordArgs]):
         state = session.read([target.entry(change.target)])[target.entry(change.target)]
         if state is None:
             return f"{change.target} is gone"
-        if state.get("enabled") != (change.before or {}).get("enabled"):
+        if (state.get("enabled") is False) != evidence.answer["stays_disabled"]:
             return f"{change.target} is {'open' if state['enabled'] else 'disabled'}, which was not planned"
         let_in, code = session.proves(str(state["dn"]), args.password.reveal())
         if let_in or code in RIGHT_BUT:
