@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from runbook_exec.action import Action, Args, Context, Rights, register
-from runbook_exec.actions.ansible import state
+from runbook_exec.actions.ansible import state, trouble
 from runbook_exec.actions.ansible.request import Request, parsed, request
 from runbook_exec.actions.ansible.results import Outcome, Result
 from runbook_exec.actions.ansible.session import Session
@@ -137,4 +137,6 @@ def _kept(result: Result) -> dict[str, Json]:
         "changed": result.outcome is Outcome.CHANGED,
         "seconds": result.seconds,
     }
-    return {**kept, "message": result.message} if result.outcome is Outcome.FAILED else kept
+    return (
+        {**kept, "message": result.message[: trouble.LONGEST]} if result.outcome is Outcome.FAILED else kept
+    )

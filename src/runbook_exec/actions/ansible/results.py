@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -16,8 +17,11 @@ from urllib.parse import quote
 
 from runbook_exec.change import Json
 
-LONGEST_MESSAGE = 500
+LONGEST_MESSAGE = 4000
 NOT_SEEN = "check mode does not look at it"
+
+_PASSING = re.compile(r"/ansible-(local|tmp)-|/\.ansible/tmp/")
+"""Files that Ansible makes for one run: another name each time, so no part of a plan."""
 
 Redact = Callable[[str], str]
 
@@ -159,7 +163,7 @@ def _result(kind: str, event: Mapping[str, Any], data: Mapping[str, Any], redact
         reason=reason,
         unseen=unseen,
         hidden=hidden,
-        differences=() if hidden else tuple(_differences(answer, redact)),
+        differences=tuple(_differences(answer, redact)) if outcome is Outcome.CHANGED and not hidden else (),
         seconds=round(float(data.get("duration") or 0), 2),
     )
 
@@ -211,26 +215,28 @@ def _why_skipped(stdout: str, redact: Redact) -> tuple[str, bool]:
     return redact(said)[:LONGEST_MESSAGE], True
 
 
-def _differences(answer: Mapping[str, Any], redact: Redact) -> Iterator[Difference]:
+def _differences(answer: Mapping[str, Any], redact: Redact) -> list[Difference]:
+    """What the module shows; for each changed element of a loop at least that it changed."""
     items = answer.get("results")
     if isinstance(items, list):
-        for item in items:
-            if isinstance(item, Mapping) and item.get("changed"):
-                yield from _differences({k: v for k, v in item.items() if k != "results"}, redact)
-        return
+        changed = [item for item in items if isinstance(item, Mapping) and item.get("changed")]
+        return [d for item in changed for d in _differences({**item, "results": None}, redact)]
     found = answer.get("diff") or []
-    for part in found if isinstance(found, list) else [found]:
-        if isinstance(part, Mapping) and ("before" in part or "after" in part):
-            thing = str(part.get("before_header") or part.get("after_header") or answer.get("dest") or "")
-            before, after = part.get("before"), part.get("after")
-            path = (after or {}).get("path") if isinstance(after, Mapping) else None
-            yield Difference(
-                thing=redact(str(path or thing.partition(" (")[0])),
-                before=_cleaned(before, redact),
-                after=_cleaned(after, redact),
-            )
-        elif isinstance(part, Mapping) and part.get("prepared"):
-            yield Difference(thing="", before=None, after=redact(str(part["prepared"])))
+    parts = [part for part in (found if isinstance(found, list) else [found]) if isinstance(part, Mapping)]
+    shown = [_difference(part, answer, redact) for part in parts]
+    thing = str(answer.get("path") or answer.get("dest") or answer.get("name") or "")
+    return shown or [Difference(thing=redact(thing), before=None, after=None)]
+
+
+def _difference(part: Mapping[str, Any], answer: Mapping[str, Any], redact: Redact) -> Difference:
+    before, after = part.get("before"), part.get("after", part.get("prepared"))
+    path = after.get("path") if isinstance(after, Mapping) else None
+    headers = [str(part.get(name) or "").partition(" (")[0] for name in ("before_header", "after_header")]
+    header = next((text for text in headers if text and not _PASSING.search(text)), "")
+    thing = path or header or answer.get("path") or answer.get("dest") or ""
+    return Difference(
+        thing=redact(str(thing)), before=_cleaned(before, redact), after=_cleaned(after, redact)
+    )
 
 
 def _cleaned(value: Json, redact: Redact) -> Json:

@@ -89,13 +89,14 @@ def back(action: str, undone: Change, evidence: Evidence) -> Change | Irreversib
 
 
 def _pending(result: Result) -> Iterator[tuple[str, dict[str, Json]]]:
+    """A changed task always counts, also where its module shows no difference."""
     name = f"{result.host}: {result.task}"
-    shown = [d for d in result.differences if d.before != d.after]
-    if not shown:
-        what = "takes a secret, so it is not shown" if result.hidden else f"changed by {result.module}"
-        yield name, {"module": result.module, "before": None, "after": what}
-    for difference in shown:
+    if result.hidden:
+        yield name, {"module": result.module, "before": None, "after": "takes a secret, so it is not shown"}
+    for difference in result.differences:
         before, after = _narrow(difference)
+        if before == after:
+            before, after = None, f"changed by {result.module}, which shows no difference"
         label = f"{name} ({difference.thing})" if difference.thing else name
         yield label, {"module": result.module, "before": before, "after": after}
 

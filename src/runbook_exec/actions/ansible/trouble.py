@@ -12,6 +12,8 @@ from runbook_exec.errors import Failed, Invalid, NotAllowed, RunbookError, Unrea
 _SUDO = re.compile(r"sudo password|password is required|not in the sudoers|Incorrect sudo", re.IGNORECASE)
 _REFUSED = re.compile(r"Permission denied \((publickey|password|keyboard|gssapi)", re.IGNORECASE)
 _UNPINNED = re.compile(r"Host key verification failed|No \S+ host key is known", re.IGNORECASE)
+LONGEST = 500
+"""Characters of a module's words that are shown."""
 _NEVER_MET = re.compile(r"Failed to connect to the host|timed out during banner|Connection refused")
 
 
@@ -83,7 +85,7 @@ def _failed(result: Result, *, check: bool, project: Path) -> RunbookError:
         )
     how = " in the dry run" if check else ""
     return Failed(
-        f'"{result.task}" failed{how}: {result.message or "the module gave no reason"}',
+        f'"{result.task}" failed{how}: {result.message[:LONGEST] or "the module gave no reason"}',
         where=where,
         next_move="mend it on the host or in the values of the step, then plan again"
         if check
