@@ -17,6 +17,7 @@ from servers.estate import Estate, estate
 
 from runbook_exec.actions.ansible import configuration
 from runbook_exec.actions.ansible.request import request
+from runbook_exec.actions.ansible.session import Listener
 
 LOCAL = {"ansible_connection": "local"}
 AT_MOST = 1.1
@@ -45,7 +46,7 @@ def _compared(how: str, here: Estate) -> Ratio:
         environment = configuration.environment(theirs.folder)
 
         def run_ours() -> None:
-            ours.apply(asked, secrets={}, seconds_left=lambda: 60.0, on_result=lambda _: None)
+            ours.apply(asked, secrets={}, seconds_left=lambda: 60.0, listener=Listener())
 
         def run_theirs() -> None:
             subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)

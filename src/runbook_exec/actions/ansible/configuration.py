@@ -48,7 +48,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def folder(self) -> Path:
         """The project folder: as given, or found upwards from the working folder."""
         if self.project:
-            return Path(self.project)
+            return Path(self.project).absolute()
         here = Path.cwd()
         return next((up for up in (here, *here.parents) if (up / PROJECT_MARK).exists()), here)
 

@@ -12,11 +12,9 @@ from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ansible import state, trouble
 from runbook_exec.actions.ansible.request import Request, parsed, request
 from runbook_exec.actions.ansible.results import Outcome, Result
-from runbook_exec.actions.ansible.session import Session
+from runbook_exec.actions.ansible.session import Listener, Session
 from runbook_exec.change import Change, Evidence, Facts, Irreversible, Json, Ref
 from runbook_exec.secret import Secret
-
-MOST_TASKS_KEPT = 200
 
 RIGHTS = Rights(
     read=("SSH login on the hosts (an account that can only read will do)",),
@@ -107,19 +105,20 @@ def applied(session: Session, change: Change, secrets: Mapping[str, Secret], ctx
     asked = parsed(change.request if change.request is not None else change.effects[0].ref.key)
 
     def on_result(result: Result) -> None:
-        ctx.say(f"{result.host}: {result.task} … {result.outcome}")
+        ctx.say(f"{result.host}: {result.task}: {result.outcome}")
         ctx.record(_kept(result))
 
     def seconds_left() -> float:
         return (ctx.deadline - ctx.now()).total_seconds()
 
-    report = session.apply(asked, secrets=secrets, seconds_left=seconds_left, on_result=on_result)
+    heard = Listener(on_task=lambda name: ctx.say(f"{name} …"), on_result=on_result)
+    report = session.apply(asked, secrets=secrets, seconds_left=seconds_left, listener=heard)
+    # each task's own result is recorded already
     answer: dict[str, Any] = {
         "hosts": list(report.hosts),
         "changed": len(report.of(Outcome.CHANGED)),
         "ok": len(report.of(Outcome.OK)),
         "skipped": len(report.of(Outcome.SKIPPED)),
-        "tasks": [_kept(result) for result in report.results[:MOST_TASKS_KEPT]],
     }
     return Evidence(
         answer=answer,

@@ -24,7 +24,15 @@ from runbook_exec.secret import Secret
 CHECK_SECONDS = 600.0
 """How long check mode may take; a step's own time counts for applying only."""
 
-OnResult = Callable[[Result], None]
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Who hears of tasks while they run; by default nobody."""
+
+    on_task: Callable[[str], None] = lambda _: None
+    """A task begins."""
+    on_result: Callable[[Result], None] = lambda _: None
+    """A task ended on a host."""
 
 
 @dataclass(kw_only=True)
@@ -59,7 +67,7 @@ class Session:
         *,
         secrets: Mapping[str, Secret],
         seconds_left: Callable[[], float],
-        on_result: OnResult,
+        listener: Listener,
     ) -> Report:
         """Run a request for real, on permitted hosts only; raises what went wrong."""
         if not self.write:
@@ -73,7 +81,7 @@ class Session:
                 next_move="plan again",
             )
         return self._run(
-            request, hosts, secrets=secrets, check=False, seconds_left=seconds_left, on_result=on_result
+            request, hosts, secrets=secrets, check=False, seconds_left=seconds_left, listener=listener
         )
 
     def ping(self) -> Report:
@@ -87,7 +95,7 @@ class Session:
             _Run(playbook=[play], hosts=self.inventory.hosts, variables={}, redact=net(())),
             check=True,
             seconds_left=_stopwatch(CHECK_SECONDS),
-            on_result=lambda _: None,
+            listener=Listener(),
         )
 
     def close(self) -> None:
@@ -111,7 +119,7 @@ class Session:
             secrets={},
             check=True,
             seconds_left=_stopwatch(CHECK_SECONDS),
-            on_result=lambda _: None,
+            listener=Listener(),
         )
         return state.of(report, hosts)
 
@@ -123,7 +131,7 @@ class Session:
         secrets: Mapping[str, Secret],
         check: bool,
         seconds_left: Callable[[], float],
-        on_result: OnResult,
+        listener: Listener,
     ) -> Report:
         # a dry run never sees a secret, so it cannot show one
         opened = {
@@ -140,7 +148,7 @@ class Session:
             variables={**own, **{name: wrapped(value) for name, value in hidden.items()}},
             redact=net([] if check else list(opened.values())),
         )
-        report = self._launch(run, check=check, seconds_left=seconds_left, on_result=on_result)
+        report = self._launch(run, check=check, seconds_left=seconds_left, listener=listener)
         error = trouble.of(report, request, check=check, project=self.connection.folder())
         if error is not None:
             raise error
@@ -171,7 +179,7 @@ class Session:
         return [{"name": request.title, "hosts": "all", "gather_facts": False, "tasks": [task]}]
 
     def _launch(
-        self, run: _Run, *, check: bool, seconds_left: Callable[[], float], on_result: OnResult
+        self, run: _Run, *, check: bool, seconds_left: Callable[[], float], listener: Listener
     ) -> Report:
         self._runs += 1
         name = f"run-{self._runs}"
@@ -182,7 +190,9 @@ class Session:
         def on_event(event: Mapping[str, Any]) -> None:
             result = take(report, event, run.redact)
             if result is not None:
-                on_result(result)
+                listener.on_result(result)
+            if event.get("event") == "playbook_on_task_start":
+                listener.on_task(run.redact(str(event["event_data"].get("task", ""))))
 
         try:
             report.code, report.stopped = launch.run(
