@@ -7,12 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from servers.estate import REPOSITORY, Estate, estate, processes
+from servers.estate import REPOSITORY, Estate, estate, eventually, processes
 
 from runbook_exec.actions.ansible import folder as folders
 from runbook_exec.errors import Failed, Invalid, JournalError, Unreachable
@@ -173,12 +172,3 @@ def apply_slow(session, values, context):
     (ref,) = action.reads(args, {})
     change = action.plan(args, {ref: {"hosts": ["fs-brno"], **state.NOTHING_PENDING}})
     return action.apply(session, args, change, context)
-
-
-def eventually(condition, *, seconds: float = 5) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from servers.estate import eventually, processes
 
 from runbook_exec.actions.ansible import folder, inventory, trouble
 from runbook_exec.actions.ansible import state as states
@@ -58,6 +59,20 @@ def test_only_folders_of_dead_processes_that_nobody_holds_are_swept(tmp_path):
         *(name for key, name in names.items() if key != "stale"),
         f"{folder.PREFIX}{dead}-link",
     }
+
+
+def test_what_still_works_in_a_stale_folder_is_ended_with_its_children(tmp_path):
+    stale = tmp_path / f"{folder.PREFIX}{dead_pid()}-stale"
+    stale.mkdir()
+    shell = f"sleep 46.01 & wait # {stale}"
+    worker = subprocess.Popen(["sh", "-c", shell], start_new_session=True)
+    bystander = subprocess.Popen(["sleep", "46.02"])
+    folder.sweep(tmp_path)
+    assert worker.wait(10) < 0
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+    assert eventually(lambda: processes("sleep 46.01") == [])
 
 
 # Names and values
@@ -240,6 +255,7 @@ def test_rescued_and_ignored_failures_are_no_failure(tmp_path):
             Unreachable,
             False,
         ),
+        ("Task failed: Failed to create temporary directory. In some cases", NotAllowed, None),
         ("Data could not be sent to remote host", Unreachable, True),
     ],
 )

@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import stat
 import tempfile
 import time
@@ -43,11 +44,29 @@ def private_folder(base: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the folders of processes that are gone; says which."""
+    """Remove the folders of processes that are gone, and end what still works in them; says which."""
     gone = [folder for folder in sorted(base.glob(PREFIX + "*")) if _is_stale(folder)]
     for folder in gone:
+        end_leftovers(folder)
         remove(folder)
     return gone
+
+
+def end_leftovers(folder: Path) -> None:
+    """Kill every process that was started with this folder in its command line, and its group.
+
+    Ansible's workers lead sessions of their own: one that was just being started when its
+    parent was stopped hears of nothing, and would go on with its task.
+    """
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if os.fsencode(folder.name) not in place.read_bytes():
+                continue
+            pid = int(place.parent.name)
+            group = os.getpgid(pid)
+            if group not in {os.getpgrp(), 0}:
+                os.killpg(group, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
 def remove(folder: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook_exec.actions.ansible import configuration
+from runbook_exec.actions.ansible.folder import end_leftovers
 
 LOOK_EVERY = 0.25
 """Seconds between two looks at the deadline."""
@@ -84,7 +85,10 @@ def run(
         stop.process(signal.SIGTERM)
         # the frames hold the terminal of the process; without it the process cannot go on
         traceback.clear_frames(error.__traceback__)
+        end_leftovers(folder)
         raise
+    if stop.begun is not None:
+        end_leftovers(folder)
     return runner.rc, stop.begun is not None
 
 

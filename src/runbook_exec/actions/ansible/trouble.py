@@ -12,6 +12,7 @@ from runbook_exec.errors import Failed, Invalid, NotAllowed, RunbookError, Unrea
 _SUDO = re.compile(r"sudo password|password is required|not in the sudoers|Incorrect sudo", re.IGNORECASE)
 _REFUSED = re.compile(r"Permission denied \((publickey|password|keyboard|gssapi)", re.IGNORECASE)
 _UNPINNED = re.compile(r"Host key verification failed|No \S+ host key is known", re.IGNORECASE)
+_NO_PLACE = re.compile(r"Failed to create temporary directory")
 LONGEST = 500
 """Characters of a module's words that are shown."""
 _NEVER_MET = re.compile(r"Failed to connect to the host|timed out during banner|Connection refused")
@@ -66,6 +67,12 @@ def _unreachable(result: Result, *, sent: bool) -> RunbookError:
             "the host refuses our login",
             where=result.host,
             next_move="put the public key of this connection into authorized_keys of the remote user",
+        )
+    if _NO_PLACE.search(said):
+        return NotAllowed(
+            "the remote user cannot make a temporary folder",
+            where=result.host,
+            next_move="give it a home folder, free space on its disk, or set ansible_remote_tmp in the inventory",
         )
     return Unreachable(
         f"the host does not answer: {_last_line(said)}",
