@@ -7,7 +7,7 @@ from graph_double import applied, context, done, planned, tenant, undone
 
 from runbook_exec.action import Rights, find, find_provider, make_args
 from runbook_exec.change import Ref
-from runbook_exec.errors import Failed, NoPen, NotAllowed, Refused
+from runbook_exec.errors import Failed, Invalid, NoPen, NotAllowed, Refused
 from runbook_exec.secret import Secret
 
 ANNA = "anna.weiss@kranich.example"
@@ -164,6 +164,16 @@ def test_mailbox_settings_are_set_and_taken_back(graph):
         assert read(session, "graph.mailbox", ANNA)["language"]["locale"] == "cs-CZ"
         undone(session, "graph.mailbox_settings", change, evidence, **values)
         assert read(session, "graph.mailbox", ANNA)["timeZone"] == "UTC"
+
+
+def test_a_bare_language_means_its_main_country(graph):
+    graph.person()
+    graph.licensing.give_mailbox(ANNA)
+    with graph.session() as session:
+        done(session, "graph.mailbox_settings", user=ANNA, language="de")
+        assert read(session, "graph.mailbox", ANNA)["language"]["locale"] == "de-DE"
+        with pytest.raises(Invalid, match="names no language and country"):
+            planned(session, "graph.mailbox_settings", user=ANNA, language="xx")
 
 
 def test_a_mailbox_comes_only_some_time_after_the_licence(graph):
@@ -329,5 +339,6 @@ def test_doctor_names_what_is_missing_and_what_is_too_much(graph):
     assert told["Graph answers for the tenant Kranich Fördertechnik GmbH"] is True
     assert told["the permission Files.ReadWrite.All is missing"] is False
     assert told["the permission UserAuthMethod-TAP.ReadWrite.All is more than these runbooks need"] is False
-    assert "the permission User.RevokeSessions.All is more than these runbooks need" not in told
+    assert "the permission User.ReadWrite.All is more than these runbooks need" not in told
+    assert "the permission User.RevokeSessions.All is missing" not in told
     assert all(finding.next_move for finding in findings if not finding.ok)

@@ -38,7 +38,6 @@ WRITE_ROLES = (
     "OrgContact.Read.All",
     "Policy.Read.AuthenticationMethod",
     "UserAuthMethod-TAP.ReadWrite.All",
-    "User.RevokeSessions.All",
 )
 
 _EXCHANGE_1 = {"EXCHANGE_S_STANDARD": "9aaf7827-d63c-4b61-89c3-182f06f82e5c"}

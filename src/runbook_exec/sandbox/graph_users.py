@@ -185,6 +185,9 @@ class Users:
         check_known(fields, body["_mailbox"])
         if "userPurpose" in fields or "archiveFolder" in fields:
             raise Refusal(400, "ErrorInvalidRequest", "The property is read-only.")
+        locale = (fields.get("language") or {}).get("locale")
+        if locale is not None and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?-[A-Z]{2}", str(locale)):
+            raise Refusal(400, "ErrorInvalidArgument", "The language is no valid culture.")
         settings = dict(body["_mailbox"])
         for name, value in fields.items():
             settings[name] = {**settings[name], **value} if isinstance(value, dict) else value

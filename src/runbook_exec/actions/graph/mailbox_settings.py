@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -20,6 +21,11 @@ _NAMES = {
     "date_format": "dateFormat",
     "time_format": "timeFormat",
 }
+_COUNTRIES = {
+    "cs": "CZ", "da": "DK", "de": "DE", "en": "US", "es": "ES", "fr": "FR", "hu": "HU", "it": "IT",
+    "nl": "NL", "pl": "PL", "pt": "PT", "ro": "RO", "sk": "SK", "sv": "SE", "tr": "TR", "uk": "UA",
+}  # fmt: skip
+"""A mailbox wants a country with its language; a bare language gets its main one."""
 _WORDS = {
     "timeZone": ("time zone", "Zeitzone"),
     "language": ("language", "Sprache"),
@@ -34,7 +40,7 @@ class MailboxSettingsArgs(Args, frozen=True, kw_only=True):
         str,
         msgspec.Meta(description='as Windows or IANA call it: "W. Europe Standard Time"; empty: leave it'),
     ] = ""
-    language: Annotated[str, msgspec.Meta(description="locale: de-DE, cs-CZ; empty: leave it")] = ""
+    language: Annotated[str, msgspec.Meta(description="de-DE, cs-CZ, or just de, cs; empty: leave it")] = ""
     date_format: Annotated[str, msgspec.Meta(description="dd.MM.yyyy; empty: leave it")] = ""
     time_format: Annotated[str, msgspec.Meta(description="HH:mm; empty: leave it")] = ""
 
@@ -59,6 +65,8 @@ class MailboxSettings(Action[MailboxSettingsArgs]):
     def plan(self, args: MailboxSettingsArgs, facts: Facts) -> Change:
         key = args.user.strip().lower()
         wanted = {name: getattr(args, field) for field, name in _NAMES.items() if getattr(args, field)}
+        if "language" in wanted:
+            wanted["language"] = _locale(wanted["language"])
         if not wanted:
             raise Invalid("no setting is given", next_move="give language: de-DE or time_zone: …")
         mailbox = facts.get(Ref("graph.mailbox", key))
@@ -100,6 +108,14 @@ class MailboxSettings(Action[MailboxSettingsArgs]):
             identity=change.identity,
             writes=change.writes,
         )
+
+
+def _locale(language: str) -> str:
+    if language in _COUNTRIES:
+        return f"{language}-{_COUNTRIES[language]}"
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?-[A-Z]{2}", language):
+        raise Invalid(f"{language!r} names no language and country", next_move="write it like de-DE")
+    return language
 
 
 def _present(mailbox: Any, name: str) -> Json:

@@ -49,7 +49,8 @@ class Request(Action[RequestArgs]):
     Anything else is *blind*: the plan shows the exact request, and a crash in the middle leaves
     it to a person. With `proof` it is looked at first (nothing is sent where it is so
     already) and afterwards (it failed where it is not). Known traps are refused: above all
-    `DELETE …/members/{id}` without `/$ref`, which deletes the person.
+    `DELETE …/members/{id}` without `/$ref`, which deletes the person. Which permission it takes is
+    known to Graph alone: `doctor` cannot check it.
     """
 
     name = "graph.request"
