@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runbook_exec.actions.graph import pen
 from runbook_exec.actions.graph.message import Message, Reply, literal, path, trouble
-from runbook_exec.errors import Failed, NoPen, NotAllowed, Refused, Transient
+from runbook_exec.errors import Failed, Invalid, NoPen, NotAllowed, Refused, Transient
 from runbook_exec.sandbox.graph_query import Query
 
 ROOT = "https://graph.microsoft.com/v1.0"
@@ -87,7 +87,14 @@ def test_what_is_no_target_of_the_step_is_refused(method, where, body):
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), min_size=1, max_size=80))
+@example("..")
+@example(" ")
+@example("a/../b?c#d")
 def test_any_name_stays_one_part_of_the_path(name):
+    if name.strip() in {"", ".", ".."}:
+        with pytest.raises(Invalid):
+            path("users", name)
+        return
     made = path("users", name, "manager", select="id,displayName")
     assert made.isascii()
     assert pen.segments(ROOT + made, ROOT) == ("users", name, "manager")
