@@ -153,7 +153,7 @@ scriptPath a.62 text 1
 servicePrincipalName a.771 text *
 showInAddressBook a.644 dn *
 showInAdvancedViewOnly b.169 bool 1
-sIDHistory a.609 bytes *
+sIDHistory a.609 bytes * own
 sn 2.5.4.4 text 1 64
 st 2.5.4.8 text 1 128
 street 2.5.4.9 text 1 1024
@@ -225,7 +225,7 @@ BACK_LINKS: dict[str, str] = {back: forward for forward, back in LINKS.items() i
 
 ACCOUNT_OWNED = frozenset({
     *BACK_LINKS, "badPasswordTime", "badPwdCount", "lastLogoff", "lastLogon", "lastLogonTimestamp",
-    "logonCount", "objectSid", "primaryGroupID", "sAMAccountType",
+    "logonCount", "objectSid", "primaryGroupID", "sAMAccountType", "sIDHistory",
 })  # fmt: skip
 """Kept by AD's account manager, which refuses in its own words."""
 

@@ -35,7 +35,7 @@ def paging(controls: Controls) -> tuple[int, bytes]:
     try:
         (pair,) = pureber.berDecodeMultiple(raw, pureber.BERDecoderContext())
         return int(pair[0].value), bytes(pair[1].value)
-    except (ValueError, IndexError, TypeError, AttributeError):
+    except (ValueError, IndexError, TypeError, AttributeError, pureber.BERExceptionInsufficientData):
         raise refuse(Code.protocol_error, "00000057", "paged results control") from None
 
 

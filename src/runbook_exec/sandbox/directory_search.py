@@ -134,7 +134,10 @@ class Search:
             return any(view.wire(kind.name, value) == raw for value in held)
         wanted = raw.decode("utf-8", "replace")
         if kind.kind == "dn":
-            return names.key(wanted) in map(names.key, held)
+            try:
+                return names.key(wanted) in map(names.key, held)
+            except ValueError:
+                raise refuse(Code.invalid_attribute_syntax, "00000057", kind.name) from None
         return names.fold(wanted) in map(names.fold, held)
 
     def locate(self, dn: str) -> str:

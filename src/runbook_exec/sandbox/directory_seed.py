@@ -70,8 +70,8 @@ def password_files(folder: Path) -> dict[str, Path]:
     for file in files.values():
         if not file.exists():
             file.touch(mode=0o600)
-            # The prefix satisfies the complexity rule, whatever the random part.
-            file.write_text(f"Aa1-{secrets.token_urlsafe(24)}")
+            # The prefix satisfies the complexity rule; hexadecimal digits never spell a part of a login.
+            file.write_text(f"Aa1-{secrets.token_hex(16)}")
     return files
 
 
