@@ -235,6 +235,46 @@ def test_starttls_encrypts_an_open_line(double):
     connection.unbind()
 
 
+def test_a_request_in_the_same_breath_as_the_handshakes_end_is_answered(double):
+    """A client may send both in one packet; the request must not wait for another one."""
+    arrives, leaves = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context(cafile=str(double.rehearsal.certificates.ca))
+    line = context.wrap_bio(arrives, leaves, server_hostname="127.0.0.1")
+    with socket.create_connection(("127.0.0.1", double.ports["ldaps"]), timeout=10) as raw:
+        while True:
+            try:
+                line.do_handshake()
+            except ssl.SSLWantReadError:
+                raw.sendall(leaves.read())
+                arrives.write(raw.recv(65536))
+            else:
+                break
+        ask = pureldap.LDAPSearchRequest(baseObject="", scope=0, attributes=[b"dnsHostName"])
+        line.write(pureldap.LDAPMessage(ask, id=1).toWire())
+        raw.sendall(leaves.read())
+        answer = b""
+        while b"dc01.corp" not in answer:
+            arrives.write(raw.recv(65536))
+            try:
+                answer += line.read(65536)
+            except ssl.SSLWantReadError:
+                continue
+
+
+def test_what_was_said_in_clear_before_starttls_is_forgotten(double):
+    start = pureldap.LDAPMessage(pureldap.LDAPStartTLSRequest(), id=1).toWire()
+    smuggled = pureldap.LDAPMessage(pureldap.LDAPSearchRequest(baseObject="", scope=0), id=2).toWire()
+    context = ssl.create_default_context(cafile=str(double.rehearsal.certificates.ca))
+    with socket.create_connection(("127.0.0.1", double.ports["ldap"]), timeout=10) as raw:
+        raw.sendall(start + smuggled)
+        assert b"1.3.6.1.4.1.1466.20037" in raw.recv(4096)
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") as line:
+            ask = pureldap.LDAPSearchRequest(baseObject=double.base)
+            line.sendall(pureldap.LDAPMessage(ask, id=7).toWire())
+            answer = line.recv(4096)
+    assert b"\x02\x01\x07" in answer[:8], "the first answer is to the first encrypted request"
+
+
 # What it says about itself
 
 

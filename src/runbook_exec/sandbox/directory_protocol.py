@@ -51,6 +51,9 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        self._work_off()
+
+    def _work_off(self) -> None:
         while self._buffer and not self._transport.is_closing() and self._upgrade is None:
             try:
                 message, used = pureber.berDecodeObject(_DECODER, self._buffer)
@@ -102,6 +105,7 @@ class Line(asyncio.Protocol):
         answer = pureldap.LDAPExtendedResponse(resultCode=code, responseName=START_TLS)
         self._transport.write(pureldap.LDAPMessage(answer, id=number).toWire())
         if code == 0:
+            self._buffer = b""  # what was said in clear after the request counts for nothing
             self._encrypt()
 
     def _encrypt(self) -> None:
@@ -119,6 +123,7 @@ class Line(asyncio.Protocol):
         self._transport = upgraded
         self._caller.secure = True
         self._upgrade = None
+        self._work_off()  # the first request may have come before this coroutine was woken
 
     def _hang_up(self) -> None:
         """Notice of disconnection (RFC 4511 4.4.1), then silence."""
