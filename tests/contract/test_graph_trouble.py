@@ -106,6 +106,21 @@ def test_a_membership_without_an_answer_is_read_and_counts(graph):
     assert len(graph.writes()) == 1
 
 
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_licence_swap_without_an_answer_is_looked_for(graph, stale):
+    user = graph.person(usageLocation="DE")
+    graph.licensing.assign(user["id"], [{"skuId": graph.licensing.sku("SPB")["skuId"]}], [])
+    values = {"user": ANNA, "add": ["POWER_BI_PRO"], "remove": ["SPB"]}
+    with graph.session() as session:
+        change = planned(session, "graph.licence", **values)
+        graph.faults.on("graph-lost-answer", times=1)
+        if stale:
+            graph.faults.on("graph-stale", seconds=0.3)
+        applied(session, "graph.licence", change, **values)
+        assert planned(session, "graph.licence", **values).is_empty
+    assert [entry["status"] for entry in graph.writes()] == ([200, 400] if stale else [200])
+
+
 def test_an_access_pass_without_an_answer_is_made_anew(graph):
     graph.person()
     graph.faults.on("graph-lost-answer", times=1)

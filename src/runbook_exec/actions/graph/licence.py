@@ -16,6 +16,7 @@ from runbook_exec.errors import Invalid, Refused
 
 SKUS = Ref("graph.skus", "all")
 LOCATION = "usageLocation"
+GONE = "does not have a corresponding license"
 Part = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
 
 
@@ -107,7 +108,8 @@ class Licence(Action[LicenceArgs]):
                 "addLicenses": [{"skuId": skus[part]["id"], "disabledPlans": []} for part in add],
                 "removeLicenses": [skus[part]["id"] for part in remove],
             }
-            session.send(Message(method="POST", path=path("users", who, "assignLicense"), body=body), ctx)
+            asked = Message(method="POST", path=path("users", who, "assignLicense"), body=body)
+            session.create(asked, ctx, lambda: _assigned(session, who, after), same_as=GONE)
         if location and not location[LOCATION]:
             session.send(place, ctx, holds=lambda: person.still(session, who, was))
         return Evidence(answer={"licences": after, **location})
@@ -136,6 +138,13 @@ class _Held:
         if self.licences is not None and part in self.licences:
             return self.licences[part]
         return Deferred(self.user.step, f"licences[{part!r}]") if person.is_assumed(self.user) else None
+
+
+def _assigned(session: Session, who: str, after: Mapping[str, Json]) -> bool | None:
+    """True once a read shows the licences as wanted."""
+    ref = Ref("graph.licences", who)
+    held = session.read([ref])[ref] or {}
+    return True if all(same(held.get(part), source) for part, source in after.items()) else None
 
 
 def _check(args: LicenceArgs, skus: Mapping[str, Any]) -> None:
