@@ -13,7 +13,7 @@ from runbook_exec import load, recover, report
 from runbook_exec.action import Answer, Question
 from runbook_exec.drift import line_body
 from runbook_exec.execute import advance
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, replay
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, Word, replay
 from runbook_exec.plan import Plan, Scope, make_plan
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
@@ -87,6 +87,12 @@ class Bench:
         for label in recover.to_reopen(runbook, scribe.run):
             scribe.add(Kind.REOPENED, {"step": label, "reason": "lost"})
         return self._advance(runbook, scribe, {**lost_secrets(found.started["inputs"]), **inputs})
+
+    def say(self, step: str, how: Word, *, run: str = "r1") -> Run:
+        """A person's word on a step in doubt."""
+        lease = self.store.acquire(run, owner="p3", now=1, until=0)
+        scribe = self._scribe(replay(self.store.events(run)), lease)
+        return scribe.add(Kind.RESOLVED, {"step": step, "how": how.value, "reason": "looked"})
 
     def _scribe(self, run: Run, lease: Any) -> Scribe:
         return Scribe(

@@ -16,7 +16,7 @@ from runbook_exec.change import Json
 from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, Refused
 from runbook_exec.execute import advance, outputs_so_far
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, RunStatus, replay
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, RunStatus, StepStatus, Word, replay
 from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
@@ -86,7 +86,9 @@ def resume(
     with _holding(app, lease):
         run = app.run(run_id)
         if run.is_over:
-            raise Refused(f"run {run_id} is done", next_move=f"`runbook log {run_id}` tells its story")
+            raise Refused(
+                f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
+            )
         if not run.plan and agree is None:
             raise Refused(
                 f"run {run_id} ended before its plan was recorded; nothing was done",
@@ -117,6 +119,45 @@ def resume(
             return scribe.add(Kind.STOPPED, stop)
         scope.outputs.clear()
         return _advanced(app, runbook, scribe, scope)
+
+
+def resolve(app: App, run_id: str, step: str, *, how: Word, reason: str) -> Run:
+    """Put a person's word about a step on the record. Only where reading could not settle it."""
+    with _taken_up(app, run_id) as scribe:
+        record = scribe.run.steps.get(step)
+        unsettled = {StepStatus.BEGUN, StepStatus.DRIFTED}
+        if record is None or record.status not in unsettled:
+            open_ones = [label for label, r in scribe.run.steps.items() if r.status in unsettled]
+            raise Refused(
+                f"step {step!r} of run {run_id} is not in doubt",
+                next_move="in doubt: " + (", ".join(open_ones) or "none"),
+            )
+        return scribe.add(Kind.RESOLVED, {"step": step, "how": how.value, "reason": reason})
+
+
+def cancel(app: App, run_id: str, *, reason: str) -> Run:
+    """End a run for good; what was done stays done. Refused while a step is in doubt."""
+    with _taken_up(app, run_id) as scribe:
+        begun = [label for label, r in scribe.run.steps.items() if r.status is StepStatus.BEGUN]
+        if begun:
+            raise Refused(
+                f"nobody knows whether {', '.join(begun)} happened",
+                next_move=f"`runbook resume {run_id}` looks; or say it: `runbook resolve {run_id} {begun[0]} done`",
+            )
+        return scribe.add(Kind.CANCELLED, {"reason": reason})
+
+
+@contextmanager
+def _taken_up(app: App, run_id: str) -> Iterator[Scribe]:
+    """The pen of a run that is not over, for one person's word."""
+    lease = app.store.acquire(run_id, owner=_owner(), now=time.time(), until=time.time() + LEASE_SECONDS)
+    with _holding(app, lease):
+        run = app.run(run_id)
+        if run.is_over:
+            raise Refused(
+                f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
+            )
+        yield _scribe(app, run, lease)
 
 
 def _replanned(

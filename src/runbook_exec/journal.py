@@ -32,6 +32,8 @@ class Kind(StrEnum):
     RESUMED = "run.resumed"
     STOPPED = "run.stopped"
     DONE = "run.done"
+    CANCELLED = "run.cancelled"
+    """A person ended it; what was done stays done."""
     GATE = "gate.waiting"
     SKIPPED = "step.skipped"
     ADOPTED = "step.adopted"
@@ -44,6 +46,8 @@ class Kind(StrEnum):
     FAILED = "step.failed"
     WAITING = "step.waiting"
     DRIFTED = "step.drifted"
+    RESOLVED = "step.resolved"
+    """A person's word on a step that nobody could settle by reading."""
     CONFIRMED = "step.confirmed"
     """A person agreed to the step; a challenge takes two."""
     REOPENED = "step.reopened"
@@ -105,6 +109,13 @@ def check_chain(events: Iterable[Event]) -> None:
         before = event.hash
 
 
+class Word(StrEnum):
+    """What a person may say about a step in doubt."""
+
+    DONE = "done"
+    REDO = "redo"
+
+
 class StepStatus(StrEnum):
     """Where a step stands."""
 
@@ -131,6 +142,7 @@ class RunStatus(StrEnum):
     DRIFTED = "drifted"
     IN_DOUBT = "in doubt"
     DONE = "done"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +186,7 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        return self.status is RunStatus.DONE
+        return self.status in {RunStatus.DONE, RunStatus.CANCELLED}
 
     def record(self, step: str) -> StepRecord:
         return self.steps.get(step, StepRecord())
@@ -227,6 +239,10 @@ def after(run: Run, event: Event) -> Run:
             )
         case Kind.DONE:
             return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
+        case Kind.CANCELLED:
+            return replace(
+                run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at
+            )
     if "step" not in body:
         return run
     label = str(body["step"])
@@ -237,18 +253,6 @@ def after(run: Run, event: Event) -> Run:
 def _step_after(record: StepRecord, event: Event) -> StepRecord:
     body: Mapping[str, Any] = event.body
     match event.kind:
-        case Kind.SKIPPED:
-            return replace(record, status=StepStatus.SKIPPED, note=body["reason"], ended_at=event.at)
-        case Kind.ADOPTED:
-            return replace(
-                record,
-                status=StepStatus.DONE,
-                note=body.get("note", ""),
-                outputs=body["outputs"],
-                changed=bool(body.get("changed", False)),
-                ended_at=event.at,
-                error=None,
-            )
         case Kind.INTENT:
             return replace(
                 record,
@@ -257,17 +261,6 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
                 nature=body["nature"],
                 attempts=record.attempts + 1,
                 begun_at=record.begun_at or event.at,
-            )
-        case Kind.RESULT:
-            return replace(
-                record,
-                status=StepStatus.DONE,
-                changed=bool(body["changed"]),
-                outputs=body["outputs"],
-                evidence=body["evidence"],
-                undo=body.get("undo", {}),
-                ended_at=event.at,
-                error=None,
             )
         case Kind.FAILED:
             status = StepStatus.BEGUN if body.get("in_doubt") else StepStatus.FAILED
@@ -279,5 +272,29 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
         case Kind.CONFIRMED:
             return replace(record, confirmed_by=(*record.confirmed_by, body["who"]))
         case Kind.REOPENED:
-            return replace(record, status=StepStatus.PENDING, note=body["reason"], change=None, begun_at="")
+            return _pending(record, body["reason"])
+        case Kind.RESOLVED if body["how"] == Word.REDO:
+            return _pending(record, body["reason"])
+        case Kind.SKIPPED | Kind.ADOPTED | Kind.RESULT | Kind.RESOLVED:
+            return _over(replace(record, ended_at=event.at, error=None), event)
     return record
+
+
+def _pending(record: StepRecord, reason: str) -> StepRecord:
+    """To be done again from the start."""
+    return replace(record, status=StepStatus.PENDING, note=reason, change=None, begun_at="")
+
+
+def _over(record: StepRecord, event: Event) -> StepRecord:
+    body: Mapping[str, Any] = event.body
+    match event.kind:
+        case Kind.SKIPPED:
+            return replace(record, status=StepStatus.SKIPPED, note=body["reason"])
+        case Kind.ADOPTED:
+            changed, outputs, note = bool(body.get("changed", False)), body["outputs"], body.get("note", "")
+        case Kind.RESOLVED:
+            changed, outputs, note = True, (record.change or {}).get("outputs", {}), body["reason"]
+        case _:
+            changed, outputs, note = bool(body["changed"]), body["outputs"], ""
+            record = replace(record, evidence=body["evidence"], undo=body.get("undo", {}))
+    return replace(record, status=StepStatus.DONE, changed=changed, outputs=outputs, note=note)

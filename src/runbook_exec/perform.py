@@ -83,6 +83,7 @@ class _Doing:
         found = drift(approved, line, begun=begun)
         if found is None:
             return
+        conflict = begun and record.status is not StepStatus.WAITING
         error = {
             "kind": "drift",
             "what": found.what,
@@ -93,7 +94,12 @@ class _Doing:
         raise Stop(
             RunStatus.DRIFTED,
             f"step {self.label!r}: {found.what}",
-            next_move=f"`runbook resume {self.scribe.run.id} --replan` shows a new plan for what is left",
+            next_move=f"`runbook resume {self.scribe.run.id} --replan` shows a new plan for what is left"
+            + (
+                f"; or `runbook resolve {self.scribe.run.id} {self.label} done` takes it as it is"
+                if conflict
+                else ""
+            ),
             kind="drift",
         )
 
@@ -278,7 +284,8 @@ class _Doing:
         return Stop(
             RunStatus.IN_DOUBT,
             f"step {self.label!r}: {why}",
-            next_move="look at the far side; this version cannot take your word for it yet",
+            next_move=f"look at the far side, then say what you saw: "
+            f"`runbook resolve {self.scribe.run.id} {self.label} done` or `redo`, with --reason",
             kind="in-doubt",
         )
 

@@ -66,6 +66,7 @@ WORDS = {
             "drifted": "nicht mehr wie geplant",
             "in doubt": "ungeklärt",
             "done": "erledigt",
+            "cancelled": "abgebrochen",
         },
     },
 }

@@ -42,7 +42,7 @@ class Scribe:
                 body=kept,
                 before=self.run.head,
             )
-            sealed = self._append(event, kind is Kind.DONE)
+            sealed = self._append(event, kind in {Kind.DONE, Kind.CANCELLED})
             self.run = after(self.run, sealed)
             self._watch(sealed, self.run)
             return self.run

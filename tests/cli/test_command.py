@@ -140,6 +140,25 @@ def test_a_run_waits_for_a_person_and_resumes(project):
     assert listed[0]["run"] in again.stdout
 
 
+def test_a_cancelled_run_frees_its_subject_and_goes_on_no_more(project):
+    text = (project / "runbooks" / "tidy.yaml").read_text()
+    (project / "runbooks" / "tidy.yaml").write_text(text.replace("inputs:", 'subject: "{{ room }}"\ninputs:'))
+    runbook("run", "tidy", "-i", "room=kitchen", "--yes", cwd=project)
+    assert runbook("run", "tidy", "-i", "room=kitchen", "--yes", cwd=project).returncode == 7
+    run = json.loads(runbook("status", "--json", cwd=project).stdout)[0]["run"]
+    assert runbook("cancel", run, "--reason", "moved out", cwd=project).returncode == 0
+    assert runbook("resume", run, cwd=project).returncode == 6
+    assert runbook("run", "tidy", "-i", "room=kitchen", "--yes", cwd=project).returncode == 10
+
+
+def test_only_a_step_in_doubt_takes_a_persons_word(project):
+    runbook("run", "tidy", "-i", "room=kitchen", "--yes", cwd=project)
+    run = json.loads(runbook("status", "--json", cwd=project).stdout)[0]["run"]
+    out = runbook("resolve", run, "floor", "done", "--reason", "seen", cwd=project)
+    assert out.returncode == 6
+    assert "not in doubt" in out.stderr
+
+
 def test_a_real_environment_is_not_written_to_without_a_yes(project):
     out = runbook("run", "tidy", "-i", "room=kitchen", cwd=project)
     assert out.returncode == 6

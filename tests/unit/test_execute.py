@@ -7,7 +7,7 @@ from running import Bench, Killed
 
 from runbook_exec.action import Answer
 from runbook_exec.errors import Busy, Failed, JournalError, Transient, Unreachable
-from runbook_exec.journal import Kind, RunStatus, StepStatus, replay
+from runbook_exec.journal import Kind, RunStatus, StepStatus, Word, replay
 from runbook_exec.testing import FarSide, registered
 
 TWO = """
@@ -108,6 +108,18 @@ def test_a_mail_that_was_begun_is_never_repeated_by_itself(bench):
     assert run.status is RunStatus.IN_DOUBT
     assert bench.resume(runbook).status is RunStatus.IN_DOUBT
     assert bench.far.mails == []
+
+
+@pytest.mark.parametrize(("how", "mails"), [(Word.DONE, 0), (Word.REDO, 1)])
+def test_a_persons_word_settles_what_reading_cannot(bench, how, mails):
+    runbook = bench.runbook(MAIL)
+    kill_at(bench, Kind.INTENT, "mail")
+    with pytest.raises(Killed):
+        bench.start(runbook)
+    bench.on_event = lambda event, run: None
+    bench.say("mail", how)
+    assert bench.resume(runbook).status is RunStatus.DONE
+    assert len(bench.far.mails) == mails
 
 
 def test_a_world_that_changed_since_planning_stops_the_run(bench):

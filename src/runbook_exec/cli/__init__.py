@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("work:plan", "Show exactly what a run would change. Writes nothing."),
     "run": ("work:run", "Plan, show, and do it, with a live checklist."),
     "resume": ("work:resume", "Go on with a run that stopped or waits."),
+    "resolve": ("decide:resolve", "Say what happened to a step that is in doubt."),
+    "cancel": ("decide:cancel", "End a run for good; what was done stays done."),
     "status": ("history:status", "Show runs, or one run's checklist."),
     "log": ("history:log", "Print every event of a run, as recorded."),
     "doctor": ("checkup:doctor", "Check each connection and the rights it needs."),

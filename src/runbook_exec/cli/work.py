@@ -23,6 +23,7 @@ EXITS = {
     "in doubt": EXIT_IN_DOUBT,
     "drifted": Refused.exit_code,
     "failed": 5,
+    "cancelled": 0,
 }
 
 

@@ -1,0 +1,58 @@
+"""resolve, cancel: a person's word on the record."""
+
+from __future__ import annotations
+
+import click
+
+from runbook_exec.cli import options
+from runbook_exec.visible import visible
+
+_reason = click.option("--reason", prompt="Why", help="Kept in the record, with your name.")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("step")
+@click.argument("how", type=click.Choice(["done", "redo", "abort"]))
+@_reason
+@options.environment
+def resolve(run_id: str, step: str, how: str, reason: str, environment: str | None) -> None:
+    """Say what happened to a step that reading cannot settle.
+
+    \b
+    done   it happened: take it as done and go on
+    redo   it did not happen: do it again when the run goes on
+    abort  end the run; what was done stays done
+
+    Look at the far side first: a mail that was begun may have gone out.
+    """
+    from runbook_exec import conduct
+    from runbook_exec.journal import Word
+
+    app = options.open_app({"environment": environment})
+    found = app.find(run_id)
+    if how == "abort":
+        conduct.resolve(app, found, step, how=Word.DONE, reason=f"not settled, the run is ended: {reason}")
+        conduct.cancel(app, found, reason=reason)
+        click.echo(f"run {found} is ended")
+        return
+    conduct.resolve(app, found, step, how=Word(how), reason=reason)
+    click.echo(f"recorded: {visible(step)} is {'taken as done' if how == 'done' else 'to be done again'}")
+    click.echo(f"  next: runbook resume {found}")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@_reason
+@options.environment
+def cancel(run_id: str, reason: str, environment: str | None) -> None:
+    """End a run for good, so that its subject is free for another one.
+
+    What was done stays done, and the record tells what was not.
+    """
+    from runbook_exec import conduct
+
+    app = options.open_app({"environment": environment})
+    found = app.find(run_id)
+    conduct.cancel(app, found, reason=reason)
+    click.echo(f"run {found} is cancelled")
