@@ -207,6 +207,13 @@ def test_sessions_are_revoked_and_the_moment_proves_it(graph):
         assert read(session, "graph.user", ANNA)["signInSessionsValidFromDateTime"] > "2026"
 
 
+def test_a_revocation_that_shows_late_is_waited_for(graph):
+    graph.person(signInSessionsValidFromDateTime="2020-01-01T00:00:00Z")
+    graph.faults.on("graph-stale", seconds=0.4)
+    with graph.session() as session:
+        done(session, "graph.revoke_sessions", user=ANNA)
+
+
 def test_a_request_of_ones_own_reads_sends_and_proves(graph):
     group = graph.cloud.add_group({"displayName": "Frei", "visibility": "Public"})
     where = f"/groups/{group['id']}"

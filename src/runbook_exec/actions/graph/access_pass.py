@@ -12,7 +12,7 @@ from runbook_exec import duration
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
-from runbook_exec.actions.graph.session import Session
+from runbook_exec.actions.graph.session import LAG, Session, awaited
 from runbook_exec.change import Change, Deferred, Evidence, Facts, Json, Ref
 from runbook_exec.errors import Invalid
 from runbook_exec.secret import Secret
@@ -131,11 +131,13 @@ class AccessPass(Action[AccessPassArgs]):
 
     def verify(self, session: Session, args: AccessPassArgs, change: Change, evidence: Evidence) -> str:
         ref = Ref("graph.access_passes", str(change.identity))
-        passes = (session.read([ref])[ref] or {"passes": []})["passes"]
         wanted = evidence.answer.get("id")
-        if wanted is None:
-            return ""
-        return "" if any(entry["id"] == wanted for entry in passes) else "the pass is not there"
+
+        def there() -> bool | None:
+            passes = (session.read([ref])[ref] or {"passes": []})["passes"]
+            return True if any(entry["id"] == wanted for entry in passes) else None
+
+        return "" if wanted is None or awaited(there, LAG) else "the pass is not there"
 
     def undo(self, change: Change, evidence: Evidence) -> Change:
         return Change(

@@ -11,7 +11,7 @@ import msgspec
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
-from runbook_exec.actions.graph.session import Session
+from runbook_exec.actions.graph.session import LAG, Session, awaited
 from runbook_exec.change import Change, Deferred, Evidence, Facts, Irreversible, Ref
 from runbook_exec.values import THIS
 
@@ -71,13 +71,16 @@ class RevokeSessions(Action[RevokeSessionsArgs]):
         return Evidence(answer={"valid_from_before": before, "asked_at": ctx.now().isoformat()})
 
     def verify(self, session: Session, args: RevokeSessionsArgs, change: Change, evidence: Evidence) -> str:
-        now = _valid_from(session, str(change.identity))
-        if _later(now, evidence.answer.get("valid_from_before")):
+        who, before = str(change.identity), evidence.answer.get("valid_from_before")
+        asked = datetime.fromisoformat(str(evidence.answer["asked_at"])) - CLOCKS
+
+        def ended() -> str | None:
+            now = _valid_from(session, who)
+            return now if _later(now, before) or (now and datetime.fromisoformat(now) >= asked) else None
+
+        if awaited(ended, LAG):
             return ""
-        asked = datetime.fromisoformat(str(evidence.answer["asked_at"]))
-        if now and datetime.fromisoformat(now) >= asked - CLOCKS:
-            return ""
-        return f"sign-ins still count from {now or 'ever'}"
+        return f"sign-ins still count from {_valid_from(session, who) or 'ever'}"
 
     def undo(self, change: Change, evidence: Evidence) -> Irreversible:
         return Irreversible(reason="an ended sign-in does not come back; the person signs in again")

@@ -117,7 +117,7 @@ class Session:
                 raise trouble(asked, reply)
             # After a lost answer a POST may meet the fruit of the first, not yet seen everywhere.
             wait = LAG if attempt > 1 else 0.0
-            there = _awaited(found, min(wait, left(ctx))) if attempt > 1 or same_as else None
+            there = awaited(found, min(wait, left(ctx))) if attempt > 1 or same_as else None
             if there is None:
                 raise trouble(asked, reply)
             return there
@@ -153,7 +153,7 @@ class Session:
         )
 
 
-def _awaited(found: Callable[[], Json], seconds: float) -> Json:
+def awaited(found: Callable[[], Json], seconds: float) -> Json:
     """What `found` finds within so many seconds, looked for at once and then ever less often."""
     until, pause = monotonic() + seconds, 0.25
     while (there := found()) is None and monotonic() + pause <= until:
