@@ -158,6 +158,17 @@ def test_home_folders_are_seen(folder):
     assert process.look_person(folder, "mrossi")["home"] == [str(home)]
 
 
+def test_tickets_about_a_person_are_seen(folder):
+    from runbook_exec.tickets.local import open_desk
+
+    with open_desk({**process.connections(folder)["ticket"], "client": "kranich"}, write=True) as desk:
+        mine = desk.open(key="onboard-1019", title="Onboarding (1019)", text="")
+        desk.comment(mine, key="1", text="account made", author="runbook")
+        desk.open(key="onboard-21019", title="Onboarding Marco Rossini", text="")
+    (seen,) = process.look_person(folder, "1019")["tickets"]
+    assert (seen["number"], seen["status"], seen["comments"]) == (int(mine), "open", ["account made"])
+
+
 def test_an_account_of_the_cloud_alone_is_found(folder):
     found = process.look_person(folder, "marta.kowalski@kranich.example")
     assert found["directory"] is None

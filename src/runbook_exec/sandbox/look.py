@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,8 @@ from runbook_exec.sandbox.faults import Faults
 from runbook_exec.sandbox.graph_cloud import USERS, Body, Cloud
 from runbook_exec.sandbox.graph_licensing import Licensing
 from runbook_exec.sandbox.shelf import Shelf
+from runbook_exec.sandbox.tickets import FOLDER as DESK
+from runbook_exec.tickets.local import FILE
 
 _SHOWN = (
     "displayName",
@@ -39,7 +43,7 @@ _SHOWN_CLOUD = (
 
 
 def look_person(folder: Path, who: str) -> dict[str, Any]:
-    """By place (directory, cloud, licences, mails, home): what is there about a person, as plain data.
+    """By place (directory, cloud, licences, mails, home, tickets): what is there about a person, as plain data.
 
     `who` is a login, an address or the part before its @, an employee id, or a full name.
     None or an empty list where a place has nothing.
@@ -63,6 +67,7 @@ def look_person(folder: Path, who: str) -> dict[str, Any]:
             "licences": _licences(user, cloud) if user else [],
             "mails": list(_mails(shelf, _addresses(entry, user))),
             "home": list(_homes(folder, sam)) if sam else [],
+            "tickets": list(_tickets(folder / DESK / FILE, _called(entry, user))),
         }
 
 
@@ -169,3 +174,30 @@ def _homes(folder: Path, sam: str) -> Iterator[str]:
     for homes in sorted((folder / "hosts").glob("*/homes")):
         if (homes / sam).is_dir():
             yield str(homes / sam)
+
+
+def _called(entry: Found | None, user: Body | None) -> list[str]:
+    """The employee id and the names by which tickets speak of the person."""
+    names = [entry.one("employeeID"), entry.one("displayName")] if entry else []
+    names += [user.get("employeeId"), user.get("displayName")] if user else []
+    return sorted({name for name in names if name})
+
+
+def _tickets(desk: Path, names: list[str]) -> Iterator[dict[str, Any]]:
+    """Tickets of the rehearsal's desk whose title or key names the person as a whole word."""
+    if not names or not desk.exists():
+        return
+    named = re.compile(r"(?<!\w)(" + "|".join(map(re.escape, names)) + r")(?!\w)")
+    with closing(sqlite3.connect(f"{desk.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
+        db.row_factory = sqlite3.Row
+        for row in db.execute("SELECT id, key, title, status FROM ticket ORDER BY id").fetchall():
+            if named.search(row["title"]) or named.search(row["key"]):
+                said = db.execute("SELECT text FROM comment WHERE ticket=? ORDER BY rowid", (row["id"],))
+                files = db.execute("SELECT name FROM attachment WHERE ticket=? ORDER BY rowid", (row["id"],))
+                yield {
+                    "number": row["id"],
+                    "title": row["title"],
+                    "status": row["status"],
+                    "comments": [text for (text,) in said],
+                    "attached": [name for (name,) in files],
+                }

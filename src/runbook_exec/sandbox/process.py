@@ -45,7 +45,7 @@ START_WITHIN = 30.0
 STOP_WITHIN = 10.0
 """Seconds; after that the process is killed, which loses nothing but what it was just doing."""
 
-_FORGOTTEN_BY_RESET = (COMPANY, f"{COMPANY}-wal", f"{COMPANY}-shm", LOG, "hosts")
+_FORGOTTEN_BY_RESET = (COMPANY, f"{COMPANY}-wal", f"{COMPANY}-shm", LOG, "hosts", "desk")
 
 
 @dataclass(frozen=True, kw_only=True)
