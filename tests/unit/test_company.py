@@ -352,3 +352,11 @@ def test_every_property_of_a_person_is_described():
     assert all(part["description"] for part in schema["properties"].values())
     assert schema["properties"]["profile"]["enum"] == [profile.name for profile in COMPANY.profiles]
     assert schema["properties"]["location"]["enum"] == [site.name for site in COMPANY.sites]
+
+
+def test_the_page_about_the_company_tells_every_case_and_figure():
+    page = (PROJECT / "docs/sandbox/company.md").read_text()
+    for case in COMPANY.edges:
+        assert f"| {case.id} | {case.says} | {', '.join(case.seen)} |" in page
+    for sku in COMPANY.skus:
+        assert f"| {sku.part} | {sku.seats} | {sku.consumed} |" in page
