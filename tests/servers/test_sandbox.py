@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -244,6 +245,12 @@ def test_a_killed_process_is_no_obstacle(own):
     second = process.start(own)
     assert second.pid != first.pid
     assert second.already is False
+
+
+def test_a_process_whose_folder_was_deleted_ends(own):
+    first = process.start(own)
+    shutil.rmtree(own)
+    until(lambda: os.waitpid(first.pid, os.WNOHANG)[0] == first.pid)
 
 
 def test_a_reused_process_id_is_not_taken_for_the_sandbox(own):

@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +32,9 @@ LOCK = "sandbox.lock"
 """Held by the process that serves the folder, for as long as it lives, whatever ends it."""
 
 
+_LOOKS_HOME_EVERY = 2.0
+
+
 def main(folder: Path) -> None:
     """Serve the company in `folder` until SIGTERM or SIGINT; one process a folder."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,7 +42,7 @@ def main(folder: Path) -> None:
         if not _taken(lock):
             sys.exit(f"another process already serves {folder}")
         (folder / RUNNING).unlink(missing_ok=True)  # of a process that was killed
-        asyncio.run(_serve(open_rehearsal(folder)))
+        asyncio.run(_serve(open_rehearsal(folder), lock))
 
 
 def _taken(lock: IO[str]) -> bool:
@@ -53,7 +57,7 @@ def _taken(lock: IO[str]) -> bool:
     return False
 
 
-async def _serve(rehearsal: Rehearsal) -> None:
+async def _serve(rehearsal: Rehearsal, lock: IO[str]) -> None:
     doubles = [importlib.import_module(f"runbook_exec.sandbox.{name}") for name in DOUBLES]
     if rehearsal.shelf.get("company", "seeded") is None:
         # Whoever is killed in here leaves an empty shelf, and the next start seeds again.
@@ -70,11 +74,21 @@ async def _serve(rehearsal: Rehearsal) -> None:
         loop.add_signal_handler(number, stop.set)
     _announce(rehearsal.folder, connections)
     try:
-        await stop.wait()
+        while not stop.is_set() and _is_at_home(rehearsal.folder, lock):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LOOKS_HOME_EVERY)
     finally:
         (rehearsal.folder / RUNNING).unlink(missing_ok=True)
         await _end_what_runs()
         rehearsal.shelf.close()
+
+
+def _is_at_home(folder: Path, lock: IO[str]) -> bool:
+    """False once the folder was deleted or replaced: nobody could find this process to stop it."""
+    try:
+        return os.path.samestat((folder / LOCK).stat(), os.fstat(lock.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 async def _end_what_runs() -> None:
