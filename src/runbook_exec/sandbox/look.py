@@ -165,7 +165,7 @@ def _mails(shelf: Shelf, addresses: set[str]) -> Iterator[dict[str, Any]]:
                 "number": int(number),
                 "to": mail["receivers"],
                 "subject": mail["subject"],
-                "text": mail["text"],
+                "text": mail["text"].replace("\r\n", "\n").strip(),
             }
 
 
