@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 
 import pytest
 from servers import directory_double, samba, slapd
@@ -22,10 +21,9 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module", params=["slapd", "samba", "double"])
 def server(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ldap")
-    shared = tmp_path_factory.getbasetemp().parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
     started = {
         "slapd": lambda: slapd.running(folder / "slapd"),
-        "samba": lambda: samba.running(folder / "samba", shared / "samba-golden"),
+        "samba": lambda: samba.running(folder / "samba", samba.golden(tmp_path_factory)),
         "double": lambda: directory_double.running(folder / "double"),
     }
     with started[request.param]() as running:

@@ -115,6 +115,12 @@ def running(folder: Path, golden: Path) -> Iterator[Samba]:
         server.stop()
 
 
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the provisioned domain is kept, once for all workers of a test session."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "samba-golden"
+
+
 def _provision(golden: Path) -> None:
     golden.parent.mkdir(parents=True, exist_ok=True)
     with (golden.parent / f"{golden.name}.lock").open("w") as lock:

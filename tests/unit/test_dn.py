@@ -99,6 +99,7 @@ def test_what_is_no_name_is_refused_and_says_why(text, why):
         ("CN=#0C0161,DC=x", "CN=a,DC=x"),
         ("OID.2.5.4.3=a", "2.5.4.3=a"),
         ("CN=a ,DC=x", "CN=a,DC=x"),
+        ("CN=a\\?,DC=x", "CN=a?,DC=x"),
         ("CN=a;DC=x", "CN=a,DC=x"),
     ],
 )

@@ -89,8 +89,9 @@ def refusal(result: Mapping[str, Any], *, where: str, doing: str) -> RunbookErro
 
 def silence(error: Exception, *, where: str, sent: bool) -> Unreachable:
     """No answer: refused connection, bad certificate, timeout, or a line that dropped."""
-    text = _clean(error)
-    if re.search(r"certificate|hostname|IP address mismatch", text, re.IGNORECASE):
+    whole = _clean(error)
+    text = _innermost(whole)
+    if re.search(r"certificate|hostname|IP address mismatch", whole, re.IGNORECASE):
         return Unreachable(
             f"the server's certificate cannot be trusted: {text}",
             where=where,
@@ -107,6 +108,19 @@ def silence(error: Exception, *, where: str, sent: bool) -> Unreachable:
     return Unreachable(
         f"no answer: {text}", where=where, next_move="is the server up, and the address in url: right?"
     )
+
+
+def _innermost(text: str) -> str:
+    """The cause itself, out of the wrappings that ldap3 puts around it."""
+    for pattern in (
+        r"certificate verify failed: (.+?)\.? \(_ssl",
+        r"\[Errno -?\d+\] ([^'\")]+)",
+        r"(timed out)",
+    ):
+        found = re.search(pattern, text)
+        if found:
+            return found[1].replace("\\", "")
+    return text
 
 
 def _clean(message: object) -> str:

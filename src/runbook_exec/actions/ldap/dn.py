@@ -17,7 +17,6 @@ Pair = tuple[str, str]
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+")
 _SPECIAL = frozenset('"+,;<>\\')
-_ESCAPABLE = _SPECIAL | frozenset(" #=")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _TEXT_TAGS = {0x04, 0x0C, 0x13, 0x16}
 """BER tags of values that are text: octet, UTF-8, printable and IA5 string."""
@@ -185,8 +184,8 @@ def _text_value(rest: str, whole: str) -> tuple[str, str, str]:
 def _escaped(two: str, whole: str) -> tuple[bytes, int]:
     if len(two) == 2 and set(two) <= _HEX:
         return bytes([int(two, 16)]), 2
-    if two and (two[0] in _ESCAPABLE):
-        return two[0].encode(), 1
+    if two and two[0].isascii() and not two[0].isalnum() and two[0] != "\0":
+        return two[0].encode(), 1  # more than RFC 4514 allows: Samba writes \? in names that it gives
     raise _wrong(whole, f"\\{two[:1]} is no escape")
 
 

@@ -27,6 +27,9 @@ from runbook_exec.errors import Invalid
 MANY = 50
 """Names in one search; well below every server's limits on filters."""
 
+MANY_HELD = 20
+"""Values in one search for holders: each is compared with several attributes."""
+
 GROUP = ("cn", "displayName", "objectClass", "adminCount", "objectSid")
 
 _OWN = frozenset({"objectguid", "entryuuid", "objectsid", "entrycsn"})
@@ -194,21 +197,21 @@ class Reader:
             for ref in refs
         }
 
-    def _who(self, refs: list[Ref], *, deleted: bool) -> dict[Ref, list[str]]:
+    def _who(self, refs: Sequence[Ref], *, deleted: bool) -> dict[Ref, list[str]]:
         """Names of the holders. The server compares, since it folds accents and we do not know how.
 
-        Values that nobody holds, the usual case, cost one search for all of them.
+        Values that nobody holds, the usual case, cost one search for all of them; where there
+        are holders, halving finds out whose.
         """
-        holders: dict[Ref, list[str]] = {ref: [] for ref in refs}
-        for some in _chunks(refs, 20):
-            filters = [self._dialect.holder_filter(ref.key.encode()) for ref in some]
-            found = self._find(f"(|{''.join(filters)})", ("cn",), deleted=deleted)
-            if found and len(some) == 1:
-                holders[some[0]] = sorted(dn for dn, _ in found)
-            elif found:
-                for ref, one in zip(some, filters, strict=True):
-                    holders[ref] = sorted(dn for dn, _ in self._find(one, ("cn",), deleted=deleted))
-        return holders
+        if len(refs) > MANY_HELD:
+            parts = [self._who(some, deleted=deleted) for some in _chunks(refs, MANY_HELD)]
+            return {ref: names for part in parts for ref, names in part.items()}
+        filters = "".join(self._dialect.holder_filter(ref.key.encode()) for ref in refs)
+        found = self._find(f"(|{filters})", ("cn",), deleted=deleted)
+        if not found or len(refs) == 1:
+            return {ref: sorted(dn for dn, _ in found) for ref in refs}
+        half = len(refs) // 2
+        return self._who(refs[:half], deleted=deleted) | self._who(refs[half:], deleted=deleted)
 
     def _cns(self, refs: list[Ref]) -> dict[Ref, State]:
         states: dict[Ref, State] = {}

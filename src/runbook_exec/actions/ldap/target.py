@@ -48,7 +48,7 @@ def person(employee_id: str) -> Ref:
 
 def cn(name: Dn) -> Ref:
     """Who has this common name in this OU."""
-    return Ref("ldap.cn", f"{name.name.casefold()},{name.parent.canonical}")
+    return Ref("ldap.cn", f"{name.name.lower()},{name.parent.canonical}")
 
 
 def spoken_dialect(facts: Facts) -> Dialect:

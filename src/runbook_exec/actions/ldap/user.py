@@ -84,7 +84,7 @@ class User(Action[UserArgs]):
 
     def reads(self, args: UserArgs, facts: Facts) -> Sequence[Ref]:
         name = args.name()
-        refs = [target.SERVER, target.entry(str(name)), target.entry(str(name.parent)), target.cn(name)]
+        refs = [target.SERVER, target.entry(str(name)), target.entry(str(name.parent))]
         refs += [target.holder(value) for value in (args.sam, args.upn, args.mail, args.manager) if value]
         if args.employee_id:
             refs.append(target.person(args.employee_id))
@@ -148,7 +148,7 @@ class User(Action[UserArgs]):
             ),
             writes=(dn,),
             outputs=_outputs(args, state, spoken),
-            notes=_notes(args, spoken),
+            notes=(*_notes(args, spoken), *_unseen(args, facts, spoken)),
             blocked=blocked,
         )
 
@@ -282,3 +282,13 @@ def _outputs(args: UserArgs, state: Mapping[str, Json], spoken: Dialect) -> dict
 def _notes(args: UserArgs, spoken: Dialect) -> tuple[str, ...]:
     left_out = [key for key in _SIMPLE if getattr(args, key) and key not in spoken.names]
     return (f"{spoken.title} has no place for: {', '.join(left_out)}",) if left_out else ()
+
+
+def _unseen(args: UserArgs, facts: Facts, spoken: Dialect) -> tuple[str, ...]:
+    """What cannot be known while deleted entries cannot be seen."""
+    asked = [facts[target.holder(value)] for value in (args.sam, args.upn, args.mail) if value]
+    if not spoken.deleted_control or all(state is None or state["deleted_visible"] for state in asked):
+        return ()
+    return (
+        "deleted entries cannot be seen: whether this person or these names were there before is unknown",
+    )

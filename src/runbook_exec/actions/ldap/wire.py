@@ -196,9 +196,14 @@ class Wire:
             )
             if not self.write:
                 _take_the_pen(ldap, self.to.where)
-            ldap.open(read_server_info=False)
-            if not self.to.tls_first:
-                ldap.start_tls(read_server_info=False)
+            try:
+                ldap.open(read_server_info=False)
+                if not self.to.tls_first:
+                    ldap.start_tls(read_server_info=False)
+            except Exception:
+                if ldap.socket is not None:
+                    ldap.socket.close()  # ldap3 leaves it open
+                raise
         return ldap
 
     def _bind(self, ldap: Any, user: str, password: str, *, say: bool) -> bool:
