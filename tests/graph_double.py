@@ -15,8 +15,9 @@ from runbook_exec.change import Change, Evidence
 from runbook_exec.plan import gather
 from runbook_exec.sandbox import graph
 from runbook_exec.sandbox.graph_cloud import Cloud
-from runbook_exec.sandbox.graph_http import listen
+from runbook_exec.sandbox.graph_http import Front
 from runbook_exec.sandbox.graph_licensing import Licensing
+from runbook_exec.sandbox.graph_server import listen
 from runbook_exec.sandbox.rehearsal import Rehearsal, open_rehearsal
 from runbook_exec.settings import looked_up
 
@@ -61,7 +62,9 @@ def tenant(folder: Path) -> Iterator[Tenant]:
     """A tenant without people, served until the block ends."""
     rehearsal = open_rehearsal(folder)
     graph.seed(rehearsal)
-    port, server = asyncio.run_coroutine_threadsafe(listen(rehearsal), _loop()).result(10)
+    port, server = asyncio.run_coroutine_threadsafe(listen(rehearsal, Front(rehearsal).app), _loop()).result(
+        10
+    )
     try:
         yield Tenant(rehearsal, port)
     finally:

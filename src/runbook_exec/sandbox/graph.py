@@ -38,9 +38,10 @@ def seed(rehearsal: Rehearsal) -> None:
 
 async def start(rehearsal: Rehearsal) -> dict[str, Any]:
     """Listen on loopback until the process ends."""
-    from runbook_exec.sandbox.graph_http import listen
+    from runbook_exec.sandbox.graph_http import Front
+    from runbook_exec.sandbox.graph_server import listen
 
-    port, _ = await listen(rehearsal)
+    port, _ = await listen(rehearsal, Front(rehearsal).app)
     return connection(rehearsal, port)
 
 

@@ -1,14 +1,12 @@
-"""The double's HTTPS side: bearer tokens, faults, `$batch`, the request log, and the listening socket."""
+"""The double's HTTPS side: bearer tokens, faults, `$batch` and the request log."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import socket
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -16,40 +14,17 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn import Config, Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from runbook_exec.sandbox.graph_asked import Answer, Asked
 from runbook_exec.sandbox.graph_cloud import Cloud
 from runbook_exec.sandbox.graph_log import RequestLog
 from runbook_exec.sandbox.graph_refusal import Refusal
+from runbook_exec.sandbox.graph_server import hang_up
 from runbook_exec.sandbox.graph_service import Service
 from runbook_exec.sandbox.graph_tokens import Tokens
 from runbook_exec.sandbox.rehearsal import Rehearsal
 
 MOST_IN_BATCH = 20
-_connections: dict[tuple[str, int], asyncio.Transport] = {}
-
-
-class _Protocol(H11Protocol):
-    """HTTP/1.1 that lets the double hang up before it has answered."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.peer: tuple[str, int] = transport.get_extra_info("peername")[:2]
-        _connections[self.peer] = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        _connections.pop(self.peer, None)
-        super().connection_lost(exc)
-
-
-class _Server(Server):
-    """A server inside somebody else's process: signals are not its business."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Front:
@@ -171,50 +146,10 @@ class Front:
 
     async def _hang_up(self, request: Request) -> Response:
         assert request.client is not None
-        _connections[(request.client.host, request.client.port)].abort()
+        hang_up(request.client.host, request.client.port)
         while (await request.receive())["type"] != "http.disconnect":
             pass
         return Response(status_code=500)
-
-
-async def listen(rehearsal: Rehearsal) -> tuple[int, _Server]:
-    """Serve on a loopback port; the port of the last start is taken again where it is free."""
-    sock = _socket(int((rehearsal.shelf.get("graph_state", "port") or {}).get("port", 0)))
-    port: int = sock.getsockname()[1]
-    rehearsal.shelf.put("graph_state", "port", {"port": port})
-    server = _Server(
-        Config(
-            Front(rehearsal).app,
-            http=_Protocol,
-            ws="none",
-            lifespan="off",
-            log_level="warning",
-            log_config=None,
-            server_header=False,
-            ssl_certfile=str(rehearsal.certificates.cert),
-            ssl_keyfile=str(rehearsal.certificates.key),
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
-    while not server.started:
-        if serving.done():
-            serving.result()
-        await asyncio.sleep(0.005)
-    server.serving = serving  # type: ignore[attr-defined] # kept: a task nobody holds may vanish
-    return port, server
-
-
-def _socket(port: int) -> socket.socket:
-    # With the protocol left at 0, asyncio would not set TCP_NODELAY: 40 ms on every answer.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind(("127.0.0.1", port))
-    except OSError:
-        sock.bind(("127.0.0.1", 0))
-    return sock
 
 
 def _asked(  # noqa: PLR0917 - the parts of a request

@@ -16,7 +16,7 @@ import json
 import random
 import ssl
 import threading
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -32,6 +32,7 @@ from msgraph_core import GraphClientFactory
 from runbook_exec.actions.graph.connection import Connection
 from runbook_exec.actions.graph.credential import credential, refused
 from runbook_exec.actions.graph.message import Message, Reply, trouble
+from runbook_exec.actions.graph.patience import Say, Waiting
 from runbook_exec.actions.graph.transport import PERMITTED, GuardedTransport
 from runbook_exec.errors import RunbookError, Transient, Unreachable
 
@@ -42,34 +43,7 @@ NOT_DONE = frozenset({409, 429})
 """The request was not carried out: any request may be repeated."""
 DOWN = frozenset({502, 503, 504})
 
-WORTH_TELLING = 2.0
-"""Seconds; whoever watches is told of longer waits."""
-
 T = TypeVar("T")
-Say = Callable[[str], None]
-
-
-class _Waiting:
-    """The pauses between the attempts of one request, until patience ends."""
-
-    def __init__(self, patience: float, say: Say, spread: random.Random) -> None:
-        self._deadline = asyncio.get_running_loop().time() + patience
-        self._say, self._spread = say, spread
-        self._backoff = 0.5
-
-    @property
-    def left(self) -> float:
-        return max(0.0, self._deadline - asyncio.get_running_loop().time())
-
-    async def pause(self, after: float | None, error: RunbookError) -> None:
-        """Wait as long as the service asks, else ever longer; raises `error` where that is too long."""
-        wait = self._backoff * (1 + self._spread.random() / 2) if after is None else max(after, 0.1)
-        self._backoff = min(self._backoff * 2, 30.0)
-        if wait > self.left:
-            raise error
-        if wait >= WORTH_TELLING:
-            self._say(f"Graph asks for patience: going on in {wait:.0f} s")
-        await asyncio.sleep(wait)
 
 
 class Wire:
@@ -153,7 +127,7 @@ class Wire:
         """Ask until there is a reply that repeating would not better, or patience ends."""
         # A batch is sent for reads alone, so it may be repeated as a read may.
         reading = asked.method == "GET" or asked.path == "/$batch"
-        waiting = _Waiting(patience, say, self._random)
+        waiting = Waiting(patience, say, self._random)
         while True:
             try:
                 reply = await self._once(asked, permitted)
@@ -180,7 +154,7 @@ class Wire:
 
     async def _batch(self, asked: Sequence[Message], patience: float) -> list[Reply]:
         """One batch; items that were throttled or down are asked again, the others are kept."""
-        waiting = _Waiting(patience, lambda text: None, self._random)
+        waiting = Waiting(patience, lambda text: None, self._random)
         replies: dict[int, Reply] = {}
         while True:
             left = [number for number in range(len(asked)) if number not in replies]
