@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import uuid
 
 import ldap3
@@ -15,10 +16,8 @@ from runbook_exec.sandbox import directory_names as names
 GOOD, BETTER = "Rehearsal-1x", "Rehearsal-2y"
 NUMBERS = itertools.count(1)
 
-pytestmark = pytest.mark.server
 
-
-@pytest.fixture(scope="module", params=["double", "samba"])
+@pytest.fixture(scope="module", params=["double", pytest.param("samba", marks=pytest.mark.server)])
 def side(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("directory")
     if request.param == "double":
@@ -27,8 +26,9 @@ def side(request, tmp_path_factory):
             running.face.change(running.base, policy)
             yield running
     else:
-        golden = tmp_path_factory.getbasetemp().parent / "samba-golden"
-        with samba.running(folder / "samba", golden) as running:
+        # Workers of one session share the provisioned domain; a session on its own keeps it to itself.
+        shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+        with samba.running(folder / "samba", shared / "samba-golden") as running:
             yield running
 
 

@@ -28,7 +28,7 @@ def fold(value: str) -> str:
 def parse(dn: str) -> tuple[Rdn, ...]:
     """The parts of a distinguished name, the innermost first; ValueError where it is none."""
     parts: list[Rdn] = []
-    rest = dn.strip(" ")
+    rest = dn.lstrip(" ")  # a blank at the end may be escaped
     while rest:
         attribute, equals, rest = rest.partition("=")
         attribute = attribute.strip(" ")
