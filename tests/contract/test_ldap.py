@@ -193,6 +193,8 @@ def test_a_name_outside_the_allowed_bases_is_refused_twice(desk, joiner):
     ids=ascii,
 )  # fmt: skip
 def test_a_hostile_name_is_created_read_and_deleted_as_it_is(desk, cn):
+    if desk.server.name == "double" and "\n" in cn:
+        pytest.skip("AD takes no line feed in a name (MS-ADTS 3.1.1.5.1.2); Samba does")
     number = next(_numbers)
     args = {"ou": desk.server.people, "cn": cn, "sam": f"h{number}", "employee_id": f"H{number}"}
     done = desk.run("ldap.user", **args)

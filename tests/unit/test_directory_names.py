@@ -51,13 +51,14 @@ def test_what_is_no_name_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Müller", "muller"), ("Meißner", "MEISSNER"), ("ＡＢＣ", "abc"), ("é", "é")]
+    ("one", "other"),
+    [("Müller", "muller"), ("Meißner", "MEISSNER"), ("ＡＢＣ", "abc"), ("é", "é"), ("Øresund", "oresund")],
 )
 def test_case_accents_and_width_fold_away(one, other):
     assert names.fold(one) == names.fold(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("Müller", "Mueller"), ("аdmin", "admin"), ("Đorđe", "Dorde")])
+@pytest.mark.parametrize(("one", "other"), [("Müller", "Mueller"), ("аdmin", "admin"), ("æ", "ae")])
 def test_other_letters_stay_other_letters(one, other):
     assert names.fold(one) != names.fold(other)
 

@@ -1,7 +1,8 @@
 """Distinguished names and comparison as Active Directory does both.
 
 A name is compared by its folded form: without case, accents and width (`Müller`,
-`MULLER` and `muller` are one name), `ß` equal to `ss`.
+`MULLER` and `muller` are one name), `ß` equal to `ss`, `ø` to `o` (Microsoft's knowledge
+base, 938447; that AD treats other barred letters as it does `ø` is our assumption).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ Rdn = tuple[str, str]
 """One part of a distinguished name: attribute, value without escapes."""
 
 _MUST_ESCAPE = ',+"\\<>;='
+_BARRED = str.maketrans("øłđħŧ", "oldht")  # Unicode takes these for letters of their own
 _PAIR = re.compile(r"[0-9a-fA-F]{2}")
 
 
@@ -21,7 +23,7 @@ _PAIR = re.compile(r"[0-9a-fA-F]{2}")
 def fold(value: str) -> str:
     """The form in which two values are compared (MS-ADTS 3.1.1.2.2.4, string comparison)."""
     apart = unicodedata.normalize("NFKD", value.casefold())
-    return "".join(char for char in apart if unicodedata.category(char) != "Mn").casefold()
+    return "".join(char for char in apart if unicodedata.category(char) != "Mn").casefold().translate(_BARRED)
 
 
 @functools.lru_cache(maxsize=8192)

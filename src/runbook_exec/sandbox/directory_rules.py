@@ -107,7 +107,9 @@ def _kept_single(draft: Entry, name: str) -> bool:
 
 
 def _check_login(draft: Entry, tree: Tree) -> None:
-    login = draft.one("sAMAccountName") or ""
+    login = draft.one("sAMAccountName")
+    if login is None:
+        raise refuse(Code.unwilling_to_perform, "00002077")
     longest = 256 if draft.object_class in {"group", "computer"} else 20
     if (
         not login.strip(". ")
@@ -115,7 +117,7 @@ def _check_login(draft: Entry, tree: Tree) -> None:
         or _FORBIDDEN_IN_LOGIN & set(login)
         or login.endswith(".")
     ):
-        raise refuse(Code.unwilling_to_perform, "00000523")
+        raise refuse(Code.other, "00000523")
     wanted = names.fold(login)
     for other in tree:
         sam = other.one("sAMAccountName")
@@ -159,7 +161,9 @@ def check_place(draft_class: str, dn: str, tree: Tree) -> Entry:
     rdn, parent = names.first(dn), tree.at(above) if above else None
     if parent is None or parent.deleted:
         raise missing(above, tree)
-    if rdn[0].lower() != wanted.rdn:
+    if "\0" in rdn[1]:
+        raise refuse(Code.invalid_dn_syntax, "0000208F", dn)
+    if rdn[0].lower() != wanted.rdn or "\n" in rdn[1]:
         raise refuse(Code.naming_violation, "00002064", dn)
     if parent.object_class not in wanted.parents:
         raise refuse(Code.naming_violation, "00002099", dn)
