@@ -42,7 +42,16 @@ sections:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
+    yield from company_in(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture
+def own_app(tmp_path):
+    """For a test that hires: names are never free again, not even after a deletion."""
+    yield from company_in(tmp_path)
+
+
+def company_in(folder):
     for name in ("runbooks", "inventory", "runbook.yaml"):
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, folder / name)
@@ -92,13 +101,13 @@ def test_a_second_person_in_one_unit_has_a_name_of_the_entry_that_is_free(app):
     assert proposed(app, edge("13b").joiners[0])["cn"] != edge("13b").people[0].name
 
 
-def test_of_two_with_one_spelling_the_second_gets_other_names(app):
+def test_of_two_with_one_spelling_the_second_gets_other_names(own_app):
     first, second = edge("1d").joiners[0], edge("1e").joiners[0]
-    names = proposed(app, first)
-    with ldap(app.environment.connections["ldap"]) as directory:
+    names = proposed(own_app, first)
+    with ldap(own_app.environment.connections["ldap"]) as directory:
         values = {"sAMAccountName": names["sam"], "userPrincipalName": names["upn"], "mail": names["mail"]}
         directory.add(f"CN={names['cn']},{load_company().unit('wuppertal-people').dn}", "user", values)
-    others = proposed(app, second)
+    others = proposed(own_app, second)
     for name in ("sam", "upn", "mail", "cn"):
         assert others[name].casefold() != names[name].casefold()
 
