@@ -37,6 +37,7 @@ _OF_MARK = {
     Mark.SAME: "dim",
     Mark.SKIP: "dim",
     Mark.GATE: "bold",
+    Mark.BLOCKED: "refusal",
 }
 _LEFT = 6
 """Columns for the number and the mark."""

@@ -114,6 +114,8 @@ def mark_of(line: Line) -> Mark:
     by_status = {Status.SKIP: Mark.SKIP, Status.GATE: Mark.GATE, Status.LATER: Mark.DEFERRED}
     if line.status in by_status:
         return by_status[line.status]
+    if line.change and line.change.blocked:
+        return Mark.BLOCKED
     if line.status is Status.SAME and line.nature is not Nature.COMPUTES:
         return Mark.SAME
     return Mark(line.certainty.value)

@@ -20,6 +20,7 @@ class Mark(StrEnum):
     SAME = "same"
     SKIP = "skip"
     GATE = "gate"
+    BLOCKED = "blocked"
 
     @property
     def sign(self) -> str:
@@ -36,6 +37,7 @@ _SIGNS = {
     Mark.SAME: "=",
     Mark.SKIP: "–",
     Mark.GATE: "‖",
+    Mark.BLOCKED: "✗",
 }
 MARKS = tuple(Mark)
 """In the order of the legend."""
@@ -115,6 +117,7 @@ _ENGLISH = {
     "mark same": "already so, nothing is done",
     "mark skip": "not needed",
     "mark gate": "stops until somebody agrees",
+    "mark blocked": "cannot be done",
     "sign +": "added",
     "sign -": "removed",
     "sign ~": "changed",
@@ -164,6 +167,7 @@ _GERMAN = {
     "mark same": "schon so, nichts wird getan",
     "mark skip": "nicht nötig",
     "mark gate": "hält an, bis jemand zustimmt",
+    "mark blocked": "nicht möglich",
     "sign +": "kommt hinzu",
     "sign -": "fällt weg",
     "sign ~": "ändert sich",
