@@ -203,6 +203,7 @@ def outputs_so_far(runbook: Runbook, run: Run) -> dict[str, Any]:
 
 def joined(step: Step, parts: list[Mapping[str, Any]]) -> Any:
     """The outputs of a step: its own, or those of all its elements."""
-    if step.for_each and not (len(parts) == 1 and parts[0].get("skipped")):
-        return gathered_outputs(parts)
+    if step.for_each:
+        whole = len(parts) == 1 and parts[0].get("skipped")
+        return {"each": [], **parts[0]} if whole else gathered_outputs(list(parts), step.id)
     return parts[0] if parts else {"changed": False, "skipped": True}

@@ -13,6 +13,10 @@ LANGUAGES = ("en", "de")
 """Every title must be written in these."""
 
 
+Path = tuple[str | int, ...]
+"""The way into a document: keys and indices."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a file something stands; lines and columns count from 1."""
@@ -82,6 +86,8 @@ class Step:
     gate: GateRule | None = None
     parallel: str = ""
     """Steps with the same non-empty mark run side by side."""
+    path: Path = field(default=(), compare=False)
+    """Where it stands in the document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +126,14 @@ class Runbook:
     guards: Guards = Guards()
     sections: tuple[Section, ...] = ()
     triggers: tuple[Mapping[str, Json], ...] = ()
+    places: Mapping[Path, Place] = field(default_factory=dict, repr=False, compare=False)
+    """Where each part of the document stands."""
+
+    def place(self, path: Path) -> Place:
+        """Where a part stands, or the nearest part around it that stands somewhere."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Place(self.file, 1, 1))
 
     def steps(self) -> Iterator[Step]:
         """All steps in written order."""

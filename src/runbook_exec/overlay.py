@@ -34,7 +34,9 @@ class Overlay:
 
 
 def _laid(state: State, patch: Mapping[str, Json]) -> State:
-    known = dict.items(patch) if isinstance(patch, dict) else patch.items()
+    if state is None:
+        return patch
+    known = dict(dict.items(patch) if isinstance(patch, dict) else patch.items())
     if isinstance(state, Assumed):
-        return Assumed({**dict(dict.items(state)), **dict(known)}, step=state.step)
-    return {**(state or {}), **dict(known)}
+        return Assumed({**dict(dict.items(state)), **known}, step=state.step)
+    return {**state, **known}

@@ -7,96 +7,46 @@ missing, everything that later steps are known to need is asked for in the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
-from runbook_exec import render
+from runbook_exec import guards, render
 from runbook_exec.action import Action, find, make_args
-from runbook_exec.change import (
-    Certainty,
-    Change,
-    Deferred,
-    Facts,
-    Json,
-    Nature,
-    NeedsValue,
-    Ref,
-    Words,
-    deferred_in,
-    holds_deferred,
-)
+from runbook_exec.change import Certainty, Deferred, Facts, Json, NeedsValue, Ref, deferred_in
 from runbook_exec.errors import Invalid, Refused, RunbookError
+from runbook_exec.known import Known, Read, merged
 from runbook_exec.model import GateRule, Runbook, Step
 from runbook_exec.overlay import Overlay
-from runbook_exec.values import commitment, digest, named_change, plain
+from runbook_exec.plan_line import (
+    Awaits,
+    Line,
+    Status,
+    gathered_outputs,
+    line_identity,
+    outputs_of,
+)
+from runbook_exec.values import commitment, digest, named_change, plain, sealed
 
-Read = Callable[[Sequence[Ref]], Facts]
-"""Reads many things at once; the planner is given one that cannot write."""
+__all__ = [
+    "Awaits",
+    "Line",
+    "Plan",
+    "Read",
+    "Scope",
+    "Status",
+    "gather",
+    "gathered_outputs",
+    "line_identity",
+    "make_plan",
+    "outputs_of",
+    "plan_digest",
+    "plan_step",
+]
 
 MOST_READ_ROUNDS = 5
-
-
-class Status(StrEnum):
-    """What a line of the plan says about its step."""
-
-    CHANGE = "change"
-    SAME = "same"
-    """Already so: nothing is left to do."""
-    LATER = "later"
-    """Planned exactly when an earlier step has supplied a value; approved as an envelope."""
-    SKIP = "skip"
-    """Its `when:` is false."""
-    GATE = "gate"
-
-
-class Awaits(StrEnum):
-    """What about a LATER line an earlier step decides."""
-
-    VALUE = "value"
-    WHETHER = "whether"
-    """Its `when:`."""
-    HOW_OFTEN = "how-often"
-    """Its `for_each`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One step (or one element of its `for_each`) in the plan."""
-
-    step: str
-    """The step's id, with `[0]` and so on for the elements of a `for_each`."""
-    title: Words
-    section: int
-    status: Status
-    uses: str = ""
-    nature: Nature = Nature.WRITES
-    change: Change | None = None
-    envelope: Mapping[str, Json] | None = None
-    """For LATER: action and arguments, with `$deferred` where a value is still to come."""
-    gate: GateRule | None = None
-    irreversible: str = ""
-    reason: str = ""
-    awaits: Awaits | None = None
-    """For LATER: what is not known yet, and by `needs` from where."""
-    needs: str = ""
-    args: Any = field(default=None, repr=False, compare=False)
-    """The action's typed arguments, for whoever applies the line; may hold secrets."""
-
-    @property
-    def certainty(self) -> Certainty:
-        if self.change is None:
-            return Certainty.DEFERRED if self.status is Status.LATER else Certainty.EXACT
-        return self.change.certainty
-
-    @property
-    def counts(self) -> bool:
-        """True where the line stands for an effect outside this process."""
-        return self.status in {Status.CHANGE, Status.LATER} and self.nature not in {
-            Nature.COMPUTES,
-            Nature.WAITS,
-        }
+MOST_ELEMENTS = 500
+"""Of one `for_each`: a checklist that nobody can read protects nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,21 +108,35 @@ def make_plan(
     """Plan every step (but those in `skip`, which are done) by reading alone.
 
     `key` is the subject's commitment key; `protected` maps the guard's classes to the
-    far-side names that no change may touch.
+    far-side names that no change may touch. The scope stays as it is.
     """
-    planner = _Planner(runbook, scope, read, skip)
-    lines = tuple(planner.lines())
-    subject = render.render(runbook.subject, {**scope.names()}, where="subject") if runbook.subject else ""
+    own = replace(scope, outputs=dict(scope.outputs))
+    subject = _subject(runbook, own)
+    lines = tuple(_Planner(runbook, own, read, skip).lines())
     plan = Plan(
         client=client,
         environment=environment,
         runbook=runbook,
         inputs=scope.inputs,
-        subject=str(subject),
+        subject=subject,
         lines=lines,
-        refusals=tuple(_refusals(runbook, lines, protected or {})),
+        refusals=tuple(guards.refusals(runbook.guards, lines, protected or {})),
     )
     return replace(plan, digest=plan_digest(plan, key))
+
+
+def _subject(runbook: Runbook, scope: Scope) -> str:
+    if not runbook.subject:
+        return ""
+    where = f"{runbook.place(('subject',))} subject"
+    subject = render.render(runbook.subject, scope.names(), where=where)
+    if isinstance(subject, str | int) and not isinstance(subject, bool) and str(subject).strip():
+        return str(subject)
+    raise Invalid(
+        "the subject is no text: nobody could tell whom the run is about",
+        where=where,
+        next_move="name an input that holds the person's or machine's id",
+    )
 
 
 def plan_digest(plan: Plan, key: bytes) -> str:
@@ -182,38 +146,21 @@ def plan_digest(plan: Plan, key: bytes) -> str:
             "client": plan.client,
             "environment": plan.environment,
             "runbook": plan.runbook.digest,
-            "inputs": commitment(key, plan.inputs),
+            "inputs": commitment(key, sealed(key, plan.inputs)),
             "lines": [
                 {
                     "step": line.step,
-                    "status": line.status,
+                    "status": line.status.value,
                     "uses": line.uses,
-                    "certainty": line.certainty,
+                    "certainty": line.certainty.value,
                     "what": commitment(key, line_identity(line)),
-                    "gate": line.gate and {"rule": plain(line.gate.rule), "expires": line.gate.expires},
+                    "gate": line.gate
+                    and {"rule": commitment(key, line.gate.rule), "expires": line.gate.expires},
                 }
                 for line in plan.lines
             ],
         }
     )
-
-
-def line_identity(line: Line) -> dict[str, Json]:
-    """What must be the same at execution: target, identity, before, after, or the envelope."""
-    if line.change is None:
-        return {"envelope": line.envelope}
-    change = line.change
-    kept: dict[str, Json] = {
-        "action": change.action,
-        "target": change.target,
-        "identity": plain(change.identity),
-        "before": plain(change.before),
-        "after": plain(change.after),
-        "request": plain(change.request),
-    }
-    if line.nature is Nature.COMPUTES:
-        kept["outputs"] = plain(change.outputs)
-    return kept
 
 
 def plan_step(
@@ -223,171 +170,183 @@ def plan_step(
 
     Lazy: an element is planned when it is asked for, so the executor can apply the one before it.
     """
-    common: dict[str, Any] = {"title": step.title, "section": section, "irreversible": step.irreversible}
-    names, where = scope.names(), f'{step.place} step "{step.id}"'
-    wanted = render.condition(step.when, names, where=where) if step.when else True
-    if wanted is False:
-        yield Line(
-            step=step.id, uses=step.uses, status=Status.SKIP, reason=f"not needed: {step.when}", **common
+    planning = _StepPlanning(step, section, scope.names())
+    for label, element in planning.elements():
+        if label not in but:
+            yield planning.line(label, element, read)
+
+
+class _StepPlanning:
+    """One step with the names that its expressions read."""
+
+    def __init__(self, step: Step, section: int, names: Mapping[str, Any]) -> None:
+        self.step, self.names = step, names
+        self.where = f'{step.place} step "{step.id}"'
+        self.common: dict[str, Any] = {
+            "title": step.title,
+            "section": section,
+            "irreversible": step.irreversible,
+        }
+        self.wanted = render.condition(step.when, names, where=self.where) if step.when else True
+        self.action: Action[Any] | None = None
+        if step.uses and self.wanted is not False:
+            self.action = self._found()
+            self.common |= {"uses": step.uses, "nature": self.action.nature}
+
+    def _found(self) -> Action[Any]:
+        action = find(self.step.uses)
+        if action is None:
+            raise Invalid(
+                f"uses {self.step.uses!r}, which is no action",
+                where=self.where,
+                next_move="run `runbook lint`",
+            )
+        return action
+
+    def elements(self) -> Iterator[tuple[str, Any]]:
+        """Label and element of each line; one line where there is nothing to repeat."""
+        step = self.step
+        if not step.for_each or self.wanted is False:
+            yield step.id, None
+            return
+        elements = self._each()
+        if isinstance(elements, Deferred):
+            yield step.id, elements
+            return
+        if not elements:
+            yield step.id, _NOTHING
+        for index, element in enumerate(elements):
+            yield f"{step.id}[{index}]", element
+
+    def _each(self) -> Sequence[Any] | Deferred:
+        elements = render.render(self.step.for_each, self.names, where=self.where)
+        if isinstance(elements, Deferred):
+            return elements
+        if not isinstance(elements, list):
+            raise Invalid(
+                f"for_each gives {render.kind_of(elements)}, not a list",
+                where=self.where,
+                next_move="name an input or an output that is a list",
+            )
+        if len(elements) > MOST_ELEMENTS:
+            raise Invalid(
+                f"for_each gives {len(elements)} elements, the limit is {MOST_ELEMENTS}",
+                where=self.where,
+                next_move="give fewer, in several runs",
+            )
+        return elements
+
+    def line(self, label: str, element: Any, read: Read) -> Line:
+        """The line of one element (None where there is no `for_each`)."""
+        step = self.step
+        if self.wanted is False:
+            return Line(
+                step=label,
+                status=Status.SKIP,
+                uses=step.uses,
+                reason=f"not needed: {step.when}",
+                **self.common,
+            )
+        if step.gate:
+            reason = f"if {_named(self.wanted)}" if isinstance(self.wanted, Deferred) else ""
+            gate = _rendered_gate(step.gate, self.names, self.where)
+            return Line(step=label, status=Status.GATE, gate=gate, reason=reason, **self.common)
+        if element is _NOTHING:
+            return Line(step=label, status=Status.SKIP, reason="not needed: its list is empty", **self.common)
+        inner = {**self.names, step.item: element} if step.for_each else self.names
+        values = render.render(step.args, inner, where=self.where)
+        if isinstance(element, Deferred) and label == step.id and step.for_each:
+            return self._later(label, values, Awaits.HOW_OFTEN, element)
+        if isinstance(self.wanted, Deferred):
+            return self._later(label, values, Awaits.WHETHER, self.wanted)
+        waiting_for = _first_deferred(values)
+        if waiting_for is not None:
+            return self._later(label, values, Awaits.VALUE, waiting_for)
+        return self._planned(label, values, read)
+
+    def reads(self, element: Any, seen: Facts) -> Sequence[Ref]:
+        """What planning this element is already known to read, without reading."""
+        if self.action is None or self.wanted is not True or element is _NOTHING:
+            return ()
+        inner = {**self.names, self.step.item: element} if self.step.for_each else self.names
+        values = render.render(self.step.args, inner, where=self.where)
+        if _first_deferred(values) is not None:
+            return ()
+        return self.action.reads(make_args(self.action, values), seen)
+
+    def _planned(self, label: str, values: Json, read: Read) -> Line:
+        assert self.action is not None
+        args = make_args(self.action, values, where=self.where)
+        try:
+            change = named_change(self.action.plan(args, gather(self.action, args, read)), self.step.id)
+        except NeedsValue as error:
+            return self._later(label, values, Awaits.VALUE, error.deferred)
+        except RunbookError as error:
+            if self.where not in error.where:
+                error.where = f"{self.where}: {error.where}" if error.where else self.where
+            raise
+        guess = _first_deferred([change.before, change.after, change.request]) is not None
+        if guess and change.certainty is Certainty.EXACT:
+            change = replace(change, certainty=Certainty.DEFERRED)
+        return Line(
+            step=label,
+            status=Status.SAME if change.is_empty else Status.CHANGE,
+            change=change,
+            envelope={"uses": self.step.uses, "with": plain(values)},
+            args=args,
+            **self.common,
         )
-        return
-    if step.gate:
-        yield Line(step=step.id, status=Status.GATE, gate=_rendered_gate(step.gate, names, where), **common)
-        return
-    action = find(step.uses)
-    if action is None:
-        raise Invalid(f"uses {step.uses!r}, which is no action", where=where, next_move="run `runbook lint`")
-    common |= {"uses": step.uses, "nature": action.nature}
-    elements = _elements(step, names, where)
-    if isinstance(elements, Deferred):
-        values = render.render(step.args, {**names, step.item: elements}, where=where)
-        yield _later(step.id, step, values, Awaits.HOW_OFTEN, elements, common)
-        return
-    for index, element in enumerate(elements):
-        label = f"{step.id}[{index}]" if step.for_each else step.id
-        if label in but:
-            continue
-        inner = {**names, step.item: element} if step.for_each else names
-        yield _planned(label, step, action, inner, where, wanted, read, common)
+
+    def _later(self, label: str, values: Json, awaits: Awaits, needed: Deferred) -> Line:
+        return Line(
+            step=label,
+            status=Status.LATER,
+            envelope={"uses": self.step.uses, "with": plain(values)},
+            reason=_REASONS[awaits].format(_named(needed)),
+            awaits=awaits,
+            needs=needed.label,
+            **self.common,
+        )
 
 
-def _planned(
-    label: str,
-    step: Step,
-    action: Action[Any],
-    names: Mapping[str, Any],
-    where: str,
-    wanted: bool | Deferred,
-    read: Read,
-    common: dict[str, Any],
-) -> Line:
-    values = render.render(step.args, names, where=where)
-    if isinstance(wanted, Deferred):
-        return _later(label, step, values, Awaits.WHETHER, wanted, common)
-    waiting_for = next(deferred_in(values), None)
-    if waiting_for is not None:
-        return _later(label, step, values, Awaits.VALUE, waiting_for, common)
-    args = make_args(action, values, where=where)
-    try:
-        change = named_change(action.plan(args, gather(action, args, read)), step.id)
-    except NeedsValue as error:
-        return _later(label, step, values, Awaits.VALUE, error.deferred, common)
-    except RunbookError as error:
-        error.where = error.where or where
-        raise
-    status = Status.SAME if change.is_empty else Status.CHANGE
-    if holds_deferred(change.before) and change.certainty is Certainty.EXACT:
-        change = replace(change, certainty=Certainty.DEFERRED)
-    return Line(
-        step=label,
-        status=status,
-        change=change,
-        envelope={"uses": step.uses, "with": plain(values)},
-        args=args,
-        **common,
-    )
-
+_NOTHING = object()
+"""Stands for the element of a `for_each` whose list is empty."""
 
 _REASONS = {Awaits.VALUE: "needs {}", Awaits.WHETHER: "if {}", Awaits.HOW_OFTEN: "for each of {}"}
 
 
-def _later(
-    label: str, step: Step, values: Json, awaits: Awaits, needed: Deferred, common: dict[str, Any]
-) -> Line:
-    return Line(
-        step=label,
-        status=Status.LATER,
-        envelope={"uses": step.uses, "with": plain(values)},
-        reason=_REASONS[awaits].format(needed.label if "⟨" in needed.label else repr(needed)),
-        awaits=awaits,
-        needs=needed.label,
-        **common,
-    )
+def _first_deferred(value: Json) -> Deferred | None:
+    return next(deferred_in(value), None)
 
 
-def gather(action: Action[Any], args: Any, read: Read) -> Facts:
-    """Everything the action wants to read, asking again until it names nothing new."""
-    facts: dict[Ref, Any] = {}
-    for _ in range(MOST_READ_ROUNDS):
-        wanted = [ref for ref in dict.fromkeys(action.reads(args, facts)) if ref not in facts]
-        if not wanted:
-            return facts
-        facts.update(read(wanted))
-    raise Refused(f"{action.name} still wants to read more after {MOST_READ_ROUNDS} rounds")
-
-
-def outputs_of(line: Line, action: Action[Any] | None) -> Any:
-    """What later steps may read of a planned step; what is not known yet is `Deferred`."""
-    base = line.step.partition("[")[0]
-    if line.status is Status.SKIP:
-        return {"skipped": True, "changed": False}
-    if line.status is Status.LATER:
-        return Deferred(base)
-    known = dict(line.change.outputs) if line.change else {}
-    declared = action.outputs if action else {}
-    unknown = {name: Deferred(base, name) for name in declared if name not in known}
-    return {**unknown, **known, "changed": line.status is Status.CHANGE, "skipped": False}
-
-
-def gathered_outputs(parts: list[Any]) -> Any:
-    """The outputs of a `for_each`: each element's, and whether any changed."""
-    changed = [part["changed"] for part in parts if isinstance(part, Mapping)]
-    whole = len(changed) == len(parts)
-    return {
-        "each": parts,
-        "changed": any(changed) if whole else Deferred("each", "changed"),
-        "skipped": False,
-    }
-
-
-def _elements(step: Step, names: Mapping[str, Any], where: str) -> Sequence[Any] | Deferred:
-    if not step.for_each:
-        return (None,)
-    elements = render.render(step.for_each, names, where=where)
-    if isinstance(elements, Deferred):
-        return elements
-    if not isinstance(elements, list | tuple):
-        raise Invalid(
-            f"for_each gives {type(elements).__name__}, not a list",
-            where=where,
-            next_move="name an input or an output that is a list",
-        )
-    return elements
+def _named(deferred: Deferred) -> str:
+    return deferred.label if "⟨" in deferred.label else f"⟨{deferred.label}⟩"
 
 
 def _rendered_gate(gate: GateRule, names: Mapping[str, Any], where: str) -> GateRule:
     return replace(gate, rule=plain(render.render(gate.rule, names, where=where)))
 
 
-def _refusals(
-    runbook: Runbook, lines: Sequence[Line], protected: Mapping[str, Sequence[str]]
-) -> Iterator[str]:
-    changes = sum(line.counts for line in lines)
-    if changes > runbook.guards.max_changes:
-        yield f"{changes} changes are planned, this runbook allows {runbook.guards.max_changes} (guards.max_changes)"
-    untouchable = {
-        name.casefold(): kind for kind in runbook.guards.protected for name in protected.get(kind, ())
-    }
-    for line in lines:
-        if line.change is None:
-            continue
-        if line.change.blocked:
-            yield f"step {line.step!r} cannot be done: {line.change.blocked}"
-        if line.change.is_empty:
-            continue
-        touched = {name.casefold() for name in (line.change.target, *line.change.writes)}
-        for name in sorted(touched & set(untouchable)):
-            yield f"step {line.step!r} would change {name}, which is protected as {untouchable[name]}"
+def gather(action: Action[Any], args: Any, read: Read) -> Facts:
+    """Everything the action wants to read, asking again until it names nothing new."""
+    facts: dict[Ref, Any] = {}
+    for _ in range(MOST_READ_ROUNDS):
+        wanted = [ref for ref in merged(action.reads(args, facts)) if ref not in facts]
+        if not wanted:
+            return facts
+        facts.update(read(wanted))
+    raise Refused(f"{action.name} still wants to read more after {MOST_READ_ROUNDS} rounds")
 
 
 class _Planner:
     """Walks the steps once; keeps what was read, and what earlier steps would change."""
 
     def __init__(self, runbook: Runbook, scope: Scope, read: Read, skip: frozenset[str]) -> None:
-        self.runbook, self.scope, self._world, self.skip = runbook, scope, read, skip
+        self.runbook, self.scope, self.skip = runbook, scope, skip
         self.overlay = Overlay()
-        self.known: dict[Ref, Any] = {}
+        self.known = Known(read)
         self.ahead: list[tuple[Step, int]] = []
+        """The step being planned and all after it."""
 
     def lines(self) -> Iterator[Line]:
         todo = [
@@ -397,48 +356,55 @@ class _Planner:
             if step.id not in self.skip
         ]
         for index, (step, section) in enumerate(todo):
-            self.ahead = todo[index + 1 :]
-            parts = []
+            self.ahead = todo[index:]
+            lines = []
             for line in plan_step(step, section, self.scope, self.read):
                 yield line
+                lines.append(line)
                 if line.change is not None:
                     self.overlay.lay(line.change)
-                parts.append(outputs_of(line, find(step.uses) if step.uses else None))
             if not step.gate:
-                single = not step.for_each or (len(parts) == 1 and isinstance(parts[0], Deferred))
-                self.scope.outputs[step.id] = parts[0] if single else gathered_outputs(parts)
+                self.scope.outputs[step.id] = _step_outputs(step, lines)
 
     def read(self, refs: Sequence[Ref]) -> Facts:
         """Answer from what is known; read what is missing together with what comes next."""
-        missing = [ref for ref in refs if ref not in self.known and not self.overlay.settles(ref)]
-        if missing:
-            self._fetch(missing)
-        return self.overlay.over({ref: self.known.get(ref) for ref in refs})
+        if self._lacking(refs):
+            self._fetch(self._lacking(refs))
+        return self.overlay.over({ref: self.known.states.get(ref) for ref in refs})
+
+    def _lacking(self, refs: Sequence[Ref]) -> list[Ref]:
+        return [ref for ref in refs if not self.overlay.settles(ref) and self.known.lacks(ref)]
 
     def _fetch(self, missing: list[Ref]) -> None:
-        soon = [ref for ref in self._wanted_soon() if ref not in self.known and ref not in missing]
+        soon = self._lacking(self._wanted_soon())
         if soon:
             try:
-                self.known.update(self._world([*missing, *soon]))
+                self.known.fetch([*missing, *soon])
             except RunbookError:
-                soon = []  # something not needed yet cannot be read; its own step will say so
-        if not soon:
-            self.known.update(self._world(missing))
+                pass  # something not needed yet cannot be read; its own step will say so
+            else:
+                return
+        self.known.fetch(missing)
 
     def _wanted_soon(self) -> list[Ref]:
         """What later steps are already known to read. A guess: being wrong costs one read."""
-        wanted: dict[Ref, None] = {}
-        names = self.scope.names()
-        for step, _ in self.ahead:
-            action = find(step.uses) if step.uses else None
-            if action is None or step.for_each:
-                continue
+        seen, names = self.overlay.over(self.known.states), self.scope.names()
+        wanted: list[Ref] = []
+        for step, section in self.ahead:
             try:
-                values = render.render(step.args, names)
-                if holds_deferred(values):
-                    continue
-                seen = self.overlay.over(self.known)
-                wanted.update(dict.fromkeys(action.reads(make_args(action, values), seen)))
+                planning = _StepPlanning(step, section, names)
+                for _, element in planning.elements():
+                    wanted += planning.reads(element, seen)
             except (RunbookError, NeedsValue):
                 continue
-        return [ref for ref in wanted if not self.overlay.settles(ref)]
+        return wanted
+
+
+def _step_outputs(step: Step, lines: list[Line]) -> Any:
+    """What later steps read of a step, from all its lines."""
+    action = find(step.uses)
+    if not step.for_each or (lines[0].status is Status.LATER and lines[0].step == step.id):
+        return outputs_of(lines[0], action)
+    if lines[0].step == step.id:  # skipped as a whole
+        return {"each": [], "changed": False, "skipped": True}
+    return gathered_outputs([outputs_of(line, action) for line in lines], step.id)

@@ -24,6 +24,7 @@ __all__ = [
     "guarded",
     "has_expression",
     "is_one_expression",
+    "kind_of",
     "names",
     "pieces",
     "render",
@@ -70,13 +71,14 @@ def condition(text: str, names: Mapping[str, Any], *, where: str = "") -> bool |
     if isinstance(result, bool | Deferred):
         return result
     raise Invalid(
-        f"{text!r} gives {_kind(result)}, which is neither true nor false",
+        f"{text!r} gives {kind_of(result)}, which is neither true nor false",
         where=where,
         next_move="compare it with something, for example {{ … == 'yes' }} or {{ … is defined }}",
     )
 
 
-def _kind(value: Json) -> str:
+def kind_of(value: Json) -> str:
+    """What a value is, in words, without saying it."""
     kinds = {str: "a text", list: "a list", dict: "a mapping", type(None): "nothing", Secret: "a secret"}
     return kinds.get(type(value), "a number")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,8 +30,12 @@ def plain(value: Json) -> Json:
     if isinstance(value, Mapping):
         items = dict.items(value) if isinstance(value, dict) else value.items()
         return {str(key): plain(item) for key, item in items}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(item) for item in value), key=canonical)
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$number": str(value)}
     if isinstance(value, bytes):
         return {"$bytes": base64.b64encode(value).decode()}
     return value
@@ -52,7 +58,7 @@ def named(value: Json, step: str) -> Json:
         if value.step != THIS:
             return value
         renamed = Deferred(step, "", value.parts)
-        renamed.label = step + value.label.removeprefix(THIS)
+        renamed.label = _THIS.sub(step, value.label)
         return renamed
     if isinstance(value, Assumed):
         known = {key: named(item, step) for key, item in dict.items(value)}
@@ -64,6 +70,9 @@ def named(value: Json, step: str) -> Json:
     return value
 
 
+_THIS = re.compile(rf"^{THIS}(?=[.\[]|$)|(?<=⟨){THIS}(?=[.\[⟩])")
+
+
 def named_change(change: Change, step: str) -> Change:
     """The change with every "this" replaced by the step's id."""
     effects = tuple(
@@ -71,8 +80,11 @@ def named_change(change: Change, step: str) -> Change:
     )
     return replace(
         change,
+        target=named(change.target, step),
+        identity=named(change.identity, step),
         before=named(change.before, step),
         after=named(change.after, step),
+        request=named(change.request, step),
         outputs=named(change.outputs, step),
         effects=effects,
     )
@@ -93,6 +105,17 @@ def commitment(key: bytes, value: Json) -> str:
     return hmac.new(key, canonical(value), hashlib.sha256).hexdigest()
 
 
+def sealed(key: bytes, value: Json) -> Json:
+    """The value with each known secret as a commitment: another secret gives another digest."""
+    if isinstance(value, Secret) and not value.is_planned:
+        return {"$secret": value.rule, "$commitment": commitment(key, value.reveal())}
+    if isinstance(value, Mapping):
+        return {name: sealed(key, item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [sealed(key, item) for item in value]
+    return value
+
+
 def fits(shape: Json, value: Any) -> bool:
     """Whether a concrete value lies inside a stored shape, in which deferred parts may be anything.
 
@@ -101,10 +124,10 @@ def fits(shape: Json, value: Any) -> bool:
     if isinstance(shape, Mapping):
         if "$deferred" in shape:
             return _fits_parts(shape.get("$parts"), value)
-        plain_value = plain(value) if not isinstance(value, Mapping) else value
-        if not isinstance(plain_value, Mapping) or set(shape) != set(plain_value):
+        plain_value = value if isinstance(value, Mapping) else plain(value)
+        if not isinstance(plain_value, Mapping) or set(shape) != {str(name) for name in plain_value}:
             return False
-        return all(fits(item, plain_value[key]) for key, item in shape.items())
+        return all(fits(shape[str(name)], item) for name, item in plain_value.items())
     if isinstance(shape, list):
         value = list(value) if isinstance(value, list | tuple) else value
         return isinstance(value, list) and len(shape) == len(value) and all(map(fits, shape, value))
@@ -112,18 +135,25 @@ def fits(shape: Json, value: Any) -> bool:
 
 
 def _fits_parts(parts: list[str | None] | None, value: Any) -> bool:
+    """Whether a text is the fixed parts in order, with anything in place of each None."""
     if parts is None:
         return True
+    if _is_secret(value):
+        return None in parts  # a secret text is compared nowhere; its rule is its line
     if not isinstance(value, str):
         return False
-    fixed_start = parts[0] or ""
-    fixed_end = parts[-1] or "" if len(parts) > 1 else ""
-    if not value.startswith(fixed_start) or not value.endswith(fixed_end):
+    start, *middle, end = [*parts, ""] if len(parts) == 1 else parts
+    first, last = start or "", end or ""
+    if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
         return False
-    rest = value[len(fixed_start) : len(value) - len(fixed_end)]
-    for part in parts[1:-1]:
+    rest = value[len(first) : len(value) - len(last)]
+    for part in middle:
         if part is not None:
             _, found, rest = rest.partition(part)
             if not found:
                 return False
-    return len(value) >= len(fixed_start) + len(fixed_end)
+    return len(parts) > 1 or start is None or not rest
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, Secret) or (isinstance(value, Mapping) and set(value) == {"$secret"})

@@ -1,0 +1,48 @@
+"""What a plan must not do, whatever its steps say. Checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from runbook_exec.model import Guards
+from runbook_exec.plan_line import Line
+
+
+def refusals(guards: Guards, lines: Sequence[Line], protected: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Why the lines may not be started; nothing if they may.
+
+    `protected` maps each class that a runbook may name to the far-side names in it. A
+    class that the environment does not know protects nobody, so it is refused.
+    """
+    changes = sum(line.counts for line in lines)
+    if changes > guards.max_changes:
+        yield f"{changes} changes are planned, this runbook allows {guards.max_changes} (guards.max_changes)"
+    for kind in guards.protected:
+        if kind not in protected:
+            yield (
+                f"the environment does not say who is protected as {kind!r}; "
+                f"add it under protected: in runbook.yaml (an empty list if there is nobody)"
+            )
+    yield from line_refusals(guards, lines, protected)
+
+
+def line_refusals(
+    guards: Guards, lines: Iterable[Line], protected: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Why single lines may not be done: blocked, or their target is protected.
+
+    Whoever plans a LATER line exactly asks again with the concrete one.
+    """
+    untouchable = {name.casefold(): kind for kind in guards.protected for name in protected.get(kind, ())}
+    for line in lines:
+        change = line.change
+        if change is None:
+            continue
+        if change.blocked:
+            yield f"step {line.step!r} cannot be done: {change.blocked}"
+        if change.is_empty:
+            continue
+        names = (change.target, change.identity, *change.writes)
+        touched = {name.casefold(): name for name in names if isinstance(name, str)}
+        for name in sorted(touched.keys() & untouchable.keys()):
+            yield f"step {line.step!r} would change {touched[name]}, which is protected as {untouchable[name]}"
