@@ -148,7 +148,7 @@ def _fits_parts(parts: list[str | None] | None, value: Any) -> bool:
         return False
     rest = value[len(first) : len(value) - len(last)]
     for part in middle:
-        if part is not None:
+        if part:
             _, found, rest = rest.partition(part)
             if not found:
                 return False

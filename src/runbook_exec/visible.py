@@ -7,7 +7,14 @@ import unicodedata
 
 def visible(text: str) -> str:
     """The text with invisible and direction-changing characters spelled out: ‹U+202E›."""
-    hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    return "".join(
-        f"‹U+{ord(c):04X}›" if unicodedata.category(c) in hidden and c not in "\n\t" else c for c in text
-    )
+    return "".join(c if c in "\n\t" or not is_hidden(c) else f"‹U+{ord(c):04X}›" for c in text)
+
+
+def is_hidden(character: str) -> bool:
+    """True for a character that shows nothing, or turns what stands around it."""
+    return unicodedata.category(character) in _HIDDEN or character in _BLANK_LETTERS
+
+
+_HIDDEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+_BLANK_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Joiners and fillers that count as letters or symbols."""
