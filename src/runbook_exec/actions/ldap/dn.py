@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from runbook_exec.errors import Invalid
 
@@ -108,6 +109,7 @@ def escape(value: str) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Dn:
     """RFC 4514 text → parts; also takes spaces around `,`, `+` and `=`, as people write them."""
     if not text.strip():
@@ -124,6 +126,7 @@ def parse(text: str) -> Dn:
             return Dn(tuple(rdns))
 
 
+@lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
     """The canonical form of a name given as text."""
     return parse(text).canonical
