@@ -314,6 +314,16 @@ def test_hundreds_of_names_are_read_in_chunks(desk):
     assert [ref for ref, state in read.items() if state] == [target.entry(dn)]
 
 
+def test_members_that_come_in_ranges_are_put_together(domain):
+    # Samba gives ranges only when asked; AD gives them by itself from the 1501st member on.
+    desk = Desk(domain)
+    people = [desk.run("ldap.user", **joiner(domain, 820 + number)).change.target for number in range(5)]
+    group = desk.group("ranges", *people)
+    with opened(domain.connection) as session:
+        found = session.wire.search(group, wire.EVERYTHING, scope=wire.BASE, attributes=("member;range=0-1",))
+    assert {name.decode() for name in found[0][1]["member"]} == set(people)
+
+
 # --- names on real servers -------------------------------------------------------------------------
 
 NAMES = st.text(
