@@ -222,7 +222,7 @@ def test_no_secret_reaches_the_store(bench):
     bench.start(bench.runbook(SECRET))
     told = json.dumps([dict(event.body) for event in bench.store.events("r1")])
     assert "s3cret" not in told
-    assert b"s3cret" not in b"".join(p.read_bytes() for p in bench.folder.rglob("*") if p.is_file())
+    assert b"s3cret" not in b"".join(p.read_bytes() for p in bench.folder.iterdir())
 
 
 def test_a_challenge_takes_two_different_people(bench):

@@ -20,7 +20,6 @@ import msgspec
 from runbook_exec.change import Json
 from runbook_exec.errors import Busy, Invalid, JournalError
 from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, encoded
-from runbook_exec.store.claim import Claim, is_held
 
 BUSY_MS = 10_000
 
@@ -53,7 +52,6 @@ class SqliteStore:
         self._path = path
         self._sql = _statements()
         self._lock = threading.Lock()
-        self._claims: dict[tuple[str, int], Claim] = {}
         try:
             if not path.exists():
                 path.touch(mode=0o600)
@@ -78,9 +76,6 @@ class SqliteStore:
             )
 
     def close(self) -> None:
-        for claim in self._claims.values():
-            claim.end()
-        self._claims.clear()
         self._db.close()
 
     def create(self, first: Event, *, subject: str, runbook: str, owner: str, until: float) -> Lease:
@@ -99,7 +94,7 @@ class SqliteStore:
             db.execute(self._sql["add_run"], (first.run, first.client, subject, runbook))
             db.execute(self._sql["take_lease"], (first.run, owner, until))
             self._insert(db, first.sealed())
-            return self._claimed(Lease(run=first.run, fence=1, owner=owner))
+        return Lease(run=first.run, fence=1, owner=owner)
 
     def append(self, event: Event, lease: Lease, *, over: bool = False) -> Event:
         """Write one event durably; `seq` and `before` must follow the head. Fail closed.
@@ -115,22 +110,17 @@ class SqliteStore:
         return sealed
 
     def acquire(self, run: str, *, owner: str, now: float, until: float) -> Lease:
-        """Become the one that works on a run. Raises `Busy` with who does.
-
-        A lease that has not lapsed passes on at once where its process is dead.
-        """
+        """Become the one that works on a run. Raises `Busy` with who does."""
         with self._transaction() as db:
             held = db.execute(self._sql["lease"], (run,)).fetchone()
-            if held:
-                before = self._claim_of(run, held[0])
-                if held[2] > now and is_held(before):
-                    raise Busy(
-                        f"{held[1]} works on run {run}", next_move="wait for it to end, or stop it there"
-                    )
-                before.unlink(missing_ok=True)
+            if held and held[2] > now and held[1] != owner:
+                raise Busy(
+                    f"{held[1]} works on run {run}",
+                    next_move="wait for it to end, or stop it there; its claim lapses by itself a minute after it dies",
+                )
             db.execute(self._sql["take_lease"], (run, owner, until))
             (fence, *_) = db.execute(self._sql["lease"], (run,)).fetchone()
-            return self._claimed(Lease(run=run, fence=fence, owner=owner))
+        return Lease(run=run, fence=fence, owner=owner)
 
     def renew(self, lease: Lease, *, until: float) -> None:
         """Keep the lease; raises `Busy` where somebody else took it."""
@@ -140,13 +130,8 @@ class SqliteStore:
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens where it is no longer ours."""
-        try:
-            with self._transaction() as db:
-                db.execute(self._sql["release_lease"], (lease.run, lease.fence))
-        finally:
-            claim = self._claims.pop((lease.run, lease.fence), None)
-            if claim is not None:
-                claim.end()
+        with self._transaction() as db:
+            db.execute(self._sql["release_lease"], (lease.run, lease.fence))
 
     def events(self, run: str) -> list[Event]:
         """All events of a run in order; empty where there is none."""
@@ -191,14 +176,6 @@ class SqliteStore:
             db.execute(self._sql["add_key"], (client, subject, secrets.token_bytes(32)))
             (key,) = db.execute(self._sql["key"], (client, subject)).fetchone()
         return bytes(key)
-
-    def _claim_of(self, run: str, fence: int) -> Path:
-        return self._path.parent / "working" / f"{run}.{fence}"
-
-    def _claimed(self, lease: Lease) -> Lease:
-        """The lease with the claim that shows others that this process lives."""
-        self._claims[lease.run, lease.fence] = Claim(self._claim_of(lease.run, lease.fence))
-        return lease
 
     def _insert(self, db: sqlite3.Connection, event: Event) -> None:
         last = db.execute(self._sql["head"], (event.run,)).fetchone() or (0, FIRST)
