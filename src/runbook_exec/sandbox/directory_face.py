@@ -160,7 +160,7 @@ class Directory:
 
     def _found(self, entry: Entry) -> Found:
         attributes = {
-            name: values
+            name: list(values)
             for name in view.shown(entry)
             if (values := view.values(entry, name, self.tree, self.base))
         }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from ldaptor.protocols import pureldap
@@ -30,31 +32,33 @@ class Matcher:
 
     tree: Tree
     base: str
+    _asserted: dict[tuple[str, bytes], str | None] = field(default_factory=dict)
+    """Asserted values in comparable form, so that each is read once and not for every entry."""
 
     def matches(self, asked: Any, entry: Entry) -> bool:
         """True where the filter is true for the entry; Undefined does not match."""
         return self._is(asked, entry) is True
 
     def _is(self, asked: Any, entry: Entry) -> bool | None:
-        match asked:
-            case pureldap.LDAPFilter_and():
-                return _all([self._is(part, entry) for part in asked])
-            case pureldap.LDAPFilter_or():
-                negated = _all([_not(self._is(part, entry)) for part in asked])
-                return _not(negated)
-            case pureldap.LDAPFilter_not():
-                return _not(self._is(asked.value, entry))
-            case pureldap.LDAPFilter_present():
-                kind = _kind(asked.value)
-                return None if kind is None else bool(self._values(entry, kind))
-            case pureldap.LDAPFilter_substrings():
-                return self._has_part(entry, asked)
-            case pureldap.LDAPFilter_extensibleMatch():
-                return self._by_rule(entry, asked)
-            case pureldap.LDAPFilter_greaterOrEqual() | pureldap.LDAPFilter_lessOrEqual():
-                return self._orders(entry, asked)
-            case _:  # equality, and approximate match, which AD treats alike
-                return self._equals(entry, asked.attributeDesc.value, asked.assertionValue.value)
+        # By exact type: asking ldaptor's sequences whether they are an instance of something is slow.
+        kind = type(asked)
+        if kind is pureldap.LDAPFilter_and:
+            return _all(self._is(part, entry) for part in asked.data)
+        if kind is pureldap.LDAPFilter_or:
+            return _not(_all(_not(self._is(part, entry)) for part in asked.data))
+        if kind is pureldap.LDAPFilter_not:
+            return _not(self._is(asked.value, entry))
+        if kind is pureldap.LDAPFilter_present:
+            attribute = _kind(asked.value)
+            return None if attribute is None else bool(self._values(entry, attribute))
+        if kind is pureldap.LDAPFilter_substrings:
+            return self._has_part(entry, asked)
+        if kind is pureldap.LDAPFilter_extensibleMatch:
+            return self._by_rule(entry, asked)
+        if kind in {pureldap.LDAPFilter_greaterOrEqual, pureldap.LDAPFilter_lessOrEqual}:
+            return self._orders(entry, asked)
+        # Equality, and approximate match, which AD treats alike.
+        return self._equals(entry, asked.attributeDesc.value, asked.assertionValue.value)
 
     def _values(self, entry: Entry, kind: Attribute) -> list[str]:
         return [] if kind.name in CONSTRUCTED else view.values(entry, kind.name, self.tree, self.base)
@@ -70,7 +74,9 @@ class Matcher:
         kind = _kind(description)
         if kind is None:
             return None
-        asserted = self._comparable(kind, raw)
+        asserted = self._asserted.get((kind.name, raw), "")
+        if asserted == "":
+            asserted = self._asserted[kind.name, raw] = self._comparable(kind, raw)
         if asserted is None:
             return None
         return any(asserted == self._form(kind, value) for value in self._values(entry, kind))
@@ -184,6 +190,7 @@ class Matcher:
         return above
 
 
+@functools.lru_cache(maxsize=1024)
 def _kind(description: bytes) -> Attribute | None:
     return ATTRIBUTES.get(_text(description).partition(";")[0].lower())
 
@@ -196,7 +203,10 @@ def _not(truth: bool | None) -> bool | None:  # noqa: FBT001 - a truth value is 
     return None if truth is None else not truth
 
 
-def _all(parts: list[bool | None]) -> bool | None:
-    if any(part is False for part in parts):
-        return False
-    return None if any(part is None for part in parts) else True
+def _all(parts: Iterable[bool | None]) -> bool | None:
+    truth: bool | None = True
+    for part in parts:
+        if part is False:
+            return False
+        truth = truth and part
+    return truth

@@ -27,6 +27,8 @@ def shown(entry: Entry) -> list[str]:
 
 def values(entry: Entry, name: str, tree: Tree, base: str) -> list[str]:
     """The values of one attribute by canonical name; bytes in base64, ids in their text form."""
+    if name in entry.attributes:
+        return entry.attributes[name]
     if name in LINKS:
         return [] if entry.deleted else tree.live_dns(entry.stored(name))
     if name in BACK_LINKS:
