@@ -111,6 +111,7 @@ class Bench:
             say=lambda step, text: self.said.append((step, text)),
             ask=self.answer,
             story=lambda run: report.story(run, runbook, "en"),
+            still_ours=lambda: None,
             project=self.folder,
             language="en",
         )

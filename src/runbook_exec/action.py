@@ -127,6 +127,11 @@ class Context:
     """Ask the person at the terminal; None where nobody is there."""
     story: Callable[[], str] = lambda: ""
     """The run's checklist so far as Markdown, to attach to a ticket."""
+    still_ours: Callable[[], None] = lambda: None
+    """Raises `Busy` where another process has taken the run over meanwhile.
+
+    Asked before `apply`; one that talks for long before its effect asks again right there.
+    """
 
 
 class Action(ABC, Generic[A]):

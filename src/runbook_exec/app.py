@@ -20,9 +20,6 @@ from runbook_exec.sessions import SessionPool
 from runbook_exec.settings import Environment, Project
 from runbook_exec.store.sqlite import Entry, SqliteStore
 
-LEASE_SECONDS = 60.0
-RENEW_SECONDS = 15.0
-
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 
 

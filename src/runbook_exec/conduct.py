@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from runbook_exec import __version__, inputs, recover, report
 from runbook_exec.app import App, now
 from runbook_exec.change import Json
 from runbook_exec.drift import line_body
-from runbook_exec.errors import Busy, Invalid, Refused
+from runbook_exec.errors import Busy, Invalid, JournalError, Refused
 from runbook_exec.execute import advance, outputs_so_far
 from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, RunStatus, StepStatus, Word, replay
 from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
 from runbook_exec.scribe import Scribe
+from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Lease
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.values import lost_secrets, plain
 
-LEASE_SECONDS = 60.0
-RENEW_SECONDS = 15.0
+RENEWALS = 4
+"""So often within its length a lease is renewed."""
 
 
 def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
@@ -58,13 +57,12 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
         },
         before=FIRST,
     )
-    owner = _owner()
     lease = app.store.create(
         first,
         subject=plan.subject,
         runbook=runbook.name,
-        owner=owner,
-        until=time.time() + LEASE_SECONDS,
+        owner=owner.this_process(),
+        until=time.time() + app.project.lease,
     )
     begun = replay([first.sealed()])
     app.desk.watch(first.sealed(), begun)
@@ -72,7 +70,7 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
         scribe = _scribe(app, begun, lease)
         scribe.add(Kind.PLANNED, plan_body(plan))
         scope = app.scope(plan.inputs, run=run, ticket=ticket, requester=app.desk.who)
-        return _advanced(app, runbook, scribe, scope)
+        return _advanced(app, runbook, scribe, scope, lease)
 
 
 def resume(
@@ -82,8 +80,7 @@ def resume(
 
     `agree` is asked with a new plan for what is left (`--replan`); None keeps the old plan.
     """
-    lease = app.store.acquire(run_id, owner=_owner(), now=time.time(), until=time.time() + LEASE_SECONDS)
-    with _holding(app, lease):
+    with _holding(app, _acquired(app, run_id)) as lease:
         run = app.run(run_id)
         if run.is_over:
             raise Refused(
@@ -118,7 +115,7 @@ def resume(
             stop = {"status": RunStatus.DRIFTED.value, "why": "the new plan was not agreed to"}
             return scribe.add(Kind.STOPPED, stop)
         scope.outputs.clear()
-        return _advanced(app, runbook, scribe, scope)
+        return _advanced(app, runbook, scribe, scope, lease)
 
 
 def resolve(app: App, run_id: str, step: str, *, how: Word, reason: str) -> Run:
@@ -150,8 +147,7 @@ def cancel(app: App, run_id: str, *, reason: str) -> Run:
 @contextmanager
 def _taken_up(app: App, run_id: str) -> Iterator[Scribe]:
     """The pen of a run that is not over, for one person's word."""
-    lease = app.store.acquire(run_id, owner=_owner(), now=time.time(), until=time.time() + LEASE_SECONDS)
-    with _holding(app, lease):
+    with _holding(app, _acquired(app, run_id)) as lease:
         run = app.run(run_id)
         if run.is_over:
             raise Refused(
@@ -175,7 +171,7 @@ def _replanned(
     return True
 
 
-def _advanced(app: App, runbook: Runbook, scribe: Scribe, scope: Scope) -> Run:
+def _advanced(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, lease: Lease) -> Run:
     with app.sessions(write=True) as sessions:
         around = Surroundings(
             sessions=sessions,
@@ -184,6 +180,7 @@ def _advanced(app: App, runbook: Runbook, scribe: Scribe, scope: Scope) -> Run:
             say=app.desk.say,
             ask=app.desk.ask,
             story=lambda run: report.story(run, runbook, app.desk.language),
+            still_ours=lambda: app.store.check(lease),
             project=app.project.folder,
             language=app.desk.language,
         )
@@ -197,27 +194,39 @@ def _scribe(app: App, run: Run, lease: Lease) -> Scribe:
     return Scribe(run, append, who=app.desk.who, clock=now, watch=app.desk.watch)
 
 
+def _acquired(app: App, run_id: str) -> Lease:
+    """The lease of a run. One whose owner died on this machine is taken over at once."""
+    now = time.time()
+    return app.store.acquire(
+        run_id, owner=owner.this_process(), now=now, until=now + app.project.lease, gone=owner.is_gone
+    )
+
+
 @contextmanager
-def _holding(app: App, lease: Lease) -> Iterator[None]:
+def _holding(app: App, lease: Lease) -> Iterator[Lease]:
     """Renew the lease in the background, and give it back at the end."""
-    ended = threading.Event()
+    ended, length = threading.Event(), app.project.lease
 
     def renew() -> None:
-        while not ended.wait(RENEW_SECONDS):
-            try:
-                app.store.renew(lease, until=time.time() + LEASE_SECONDS)
-            except Busy:
-                app.desk.stop.set()  # taken over: the next append is refused anyway
-                return
+        while not ended.wait(length / RENEWALS):
+            # Where the journal cannot be written, the run's own next event says so.
+            with suppress(JournalError):
+                try:
+                    app.store.renew(lease, until=time.time() + length)
+                except Busy:
+                    app.desk.stop.set()  # taken over: the next append is refused anyway
+                    return
 
     thread = threading.Thread(target=renew, name="lease", daemon=True)
     thread.start()
     try:
-        yield
+        yield lease
     finally:
         ended.set()
         thread.join()
-        app.store.release(lease)
+        # What cannot be given back lapses; the reason why we are here matters more.
+        with suppress(JournalError):
+            app.store.release(lease)
 
 
 def plan_body(plan: Plan) -> dict[str, Json]:
@@ -227,7 +236,3 @@ def plan_body(plan: Plan) -> dict[str, Json]:
         "changes": plan.changes,
         "lines": [line_body(line) for line in plan.lines],
     }
-
-
-def _owner() -> str:
-    return f"process {os.getpid()} on {socket.gethostname()}"

@@ -174,6 +174,7 @@ class _Doing:
             with self.around.sessions.use(action.provider) as session:
                 permitted = session.permit(line.change.writes) if session else nullcontext()
                 with permitted:
+                    self.around.still_ours()
                     outcome = action.apply(session, line.args, line.change, self._context(deadline))
             if isinstance(outcome, Evidence):
                 return self._read_back(action, line, outcome, deadline)
@@ -255,6 +256,7 @@ class _Doing:
             record=self._record,
             ask=lambda question: word_given(self.step, self.label, self.scribe) or self.around.ask(question),
             story=lambda: self.around.story(self.scribe.run),
+            still_ours=self.around.still_ours,
         )
 
     def _record(self, body: Mapping[str, Json]) -> None:

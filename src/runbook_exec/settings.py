@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runbook_exec import check, document
+from runbook_exec import check, document, duration
 from runbook_exec.change import Json
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.secret import Secret
 
 FILE = "runbook.yaml"
 STATE = ".runbook"
+LEASE = "60s"
 
 SECRET_KEYS = frozenset({"password", "client_secret", "token", "passphrase"})
 """Keys of a connection whose values must be references."""
@@ -48,6 +49,11 @@ SCHEMA: dict[str, Any] = {
         "language": {"enum": ["en", "de"]},
         "default": {**_NAME, "description": "the environment that is used if none is named"},
         "site": {"type": "object"},
+        "lease": {
+            "type": "string",
+            "pattern": duration.PATTERN,
+            "description": "how long a run stays claimed by a process that does not answer any more; 60s",
+        },
         "environments": {"type": "object", "additionalProperties": _ENVIRONMENT, "minProperties": 1},
     },
     "additionalProperties": False,
@@ -107,6 +113,11 @@ class Project:
     @property
     def language(self) -> str:
         return str(self.settings.get("language", "en"))
+
+    @property
+    def lease(self) -> float:
+        """Seconds for which a run stays claimed without a sign of life."""
+        return duration.seconds(self.settings.get("lease", LEASE))
 
     def environment(self, name: str | None, connections: Mapping[str, Any] | None = None) -> Environment:
         """The environment of this name (or the default one), with its site values complete.

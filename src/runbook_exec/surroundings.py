@@ -36,5 +36,7 @@ class Surroundings:
     """(step, text): progress for whoever watches."""
     ask: Callable[[Question], Answer | None]
     story: Callable[[Run], str]
+    still_ours: Callable[[], None]
+    """Raises `Busy` where another process has taken the run over; asked right before an effect."""
     project: Path
     language: str

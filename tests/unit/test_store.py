@@ -67,6 +67,16 @@ def test_a_second_owner_is_told_who_works(store):
         store.acquire("r1", owner="process 2", now=50, until=200)
 
 
+def test_a_lease_whose_owner_is_gone_passes_on_at_once(store):
+    old = begin(store, owner="process 1 on alpha ~ mark")
+    with pytest.raises(Busy, match="process 1 on alpha works on run r1") as busy:
+        store.acquire("r1", owner="p2", now=50, until=200)
+    assert "lapses in 50 s" in busy.value.next_move
+    store.acquire("r1", owner="p2", now=50, until=200, gone=lambda owner: owner.endswith("~ mark"))
+    with pytest.raises(Busy, match="taken over"):
+        store.check(old)
+
+
 def test_a_lapsed_lease_passes_on_and_the_old_pen_is_dry(store):
     old = begin(store)
     new = store.acquire("r1", owner="p2", now=101, until=200)
@@ -79,6 +89,16 @@ def test_a_lapsed_lease_passes_on_and_the_old_pen_is_dry(store):
     store.append(event(2, head), new)
     with pytest.raises(Busy):
         store.acquire("r1", owner="p3", now=150, until=300)
+
+
+def test_a_store_that_could_not_write_once_takes_nothing_more(store):
+    lease = begin(store)
+    head = store.events("r1")[0].hash
+    with pytest.raises(JournalError):
+        store.append(event(7, head), lease)
+    with pytest.raises(JournalError, match="could not be written"):
+        store.append(event(2, head), lease)
+    assert len(store.events("r1")) == 1
 
 
 def test_a_subject_has_one_run_until_it_is_over(store):

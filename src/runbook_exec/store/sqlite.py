@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -20,6 +20,7 @@ import msgspec
 from runbook_exec.change import Json
 from runbook_exec.errors import Busy, Invalid, JournalError
 from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, encoded
+from runbook_exec.store.owner import said
 
 BUSY_MS = 10_000
 
@@ -52,6 +53,7 @@ class SqliteStore:
         self._path = path
         self._sql = _statements()
         self._lock = threading.Lock()
+        self._broken = False
         try:
             if not path.exists():
                 path.touch(mode=0o600)
@@ -97,26 +99,46 @@ class SqliteStore:
         return Lease(run=first.run, fence=1, owner=owner)
 
     def append(self, event: Event, lease: Lease, *, over: bool = False) -> Event:
-        """Write one event durably; `seq` and `before` must follow the head. Fail closed.
+        """Write one event durably; `seq` and `before` must follow the head.
 
+        Fails closed: once an event could not be written, this store takes no more. A disk
+        that reported an error may have dropped what it reported it for.
         `over` releases the subject for other runs in the same transaction.
         """
         sealed = event.sealed()
-        with self._transaction() as db:
-            self._check_fence(db, lease)
-            self._insert(db, sealed)
-            if over:
-                db.execute(self._sql["close_run"], (event.run,))
+        if self._broken:
+            raise self._trouble("an event before this one could not be written")
+        try:
+            with self._transaction() as db:
+                self._check_fence(db, lease)
+                self._insert(db, sealed)
+                if over:
+                    db.execute(self._sql["close_run"], (event.run,))
+        except JournalError:
+            self._broken = True
+            raise
         return sealed
 
-    def acquire(self, run: str, *, owner: str, now: float, until: float) -> Lease:
-        """Become the one that works on a run. Raises `Busy` with who does."""
+    def acquire(
+        self,
+        run: str,
+        *,
+        owner: str,
+        now: float,
+        until: float,
+        gone: Callable[[str], bool] = lambda owner: False,
+    ) -> Lease:
+        """Become the one that works on a run. Raises `Busy` with who does.
+
+        The lease of an owner that is `gone` does not count.
+        """
         with self._transaction() as db:
             held = db.execute(self._sql["lease"], (run,)).fetchone()
-            if held and held[2] > now and held[1] != owner:
+            if held and held[2] > now and held[1] != owner and not gone(held[1]):
                 raise Busy(
-                    f"{held[1]} works on run {run}",
-                    next_move="wait for it to end, or stop it there; its claim lapses by itself a minute after it dies",
+                    f"{said(held[1])} works on run {run}",
+                    next_move="wait for it to end, or end it there; "
+                    f"if it does not answer any more, its claim lapses in {held[2] - now:.0f} s",
                 )
             db.execute(self._sql["take_lease"], (run, owner, until))
             (fence, *_) = db.execute(self._sql["lease"], (run,)).fetchone()
@@ -127,6 +149,11 @@ class SqliteStore:
         with self._transaction() as db:
             if db.execute(self._sql["renew_lease"], (until, lease.run, lease.fence)).rowcount == 0:
                 raise self._fenced(lease)
+
+    def check(self, lease: Lease) -> None:
+        """Return while the lease is ours; raises `Busy` where somebody else took it."""
+        with self._reading() as db:
+            self._check_fence(db, lease)
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens where it is no longer ours."""
@@ -214,14 +241,15 @@ class SqliteStore:
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._db
+                    self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    if self._db.in_transaction:  # a failed commit may have ended it already
+                        self._db.execute("ROLLBACK")
                     raise
-                self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._trouble(error) from error
 
-    def _trouble(self, error: Exception) -> JournalError:
+    def _trouble(self, error: Exception | str) -> JournalError:
         return JournalError(
             f"the journal cannot be used: {error}",
             where=str(self._path),

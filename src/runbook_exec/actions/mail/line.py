@@ -37,9 +37,15 @@ class Line:
     own_name: str
 
     def send(
-        self, message: EmailMessage, receivers: Sequence[str], *, sender: str, seconds: float
+        self,
+        message: EmailMessage,
+        receivers: Sequence[str],
+        *,
+        sender: str,
+        seconds: float,
+        ready: Callable[[], None] = lambda: None,
     ) -> dict[str, Json]:
-        """Hand the mail over. Nobody gets it unless every receiver is accepted.
+        """Hand the mail over. Nobody gets it unless every receiver is accepted, and `ready` does not raise.
 
         Raises `Transient` (4yz) and `Failed` (5yz) where the server said no, and
         `Unreachable`, with `sent=True` once the text was on its way: nobody knows then.
@@ -48,6 +54,7 @@ class Line:
             self._ask(f"the sender {sender}", partial(smtp.mail, sender))
             for receiver in receivers:
                 self._ask(f"the receiver {receiver}", partial(smtp.rcpt, receiver))
+            ready()
             self._ask("the mail", partial(smtp.docmd, "DATA"), wants=(354,))
             try:
                 # From here on nobody knows, until the server has answered.
