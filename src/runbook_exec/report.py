@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runbook_exec.change import Words
-from runbook_exec.journal import Run, StepRecord, StepStatus
+from runbook_exec.journal import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.model import Mode, Runbook, Step
 
 MARKS = {
@@ -24,9 +24,11 @@ WORDS = {
     "en": {
         "done": "done",
         "same": "already so",
+        "by": "confirmed by",
         "skipped": "not needed",
         "pending": "not yet",
         "begun": "begun, not settled",
+        "under way": "under way",
         "waiting": "waits",
         "failed": "failed",
         "drifted": "no longer as planned",
@@ -44,9 +46,11 @@ WORDS = {
     "de": {
         "done": "erledigt",
         "same": "war schon so",
+        "by": "bestätigt von",
         "skipped": "nicht nötig",
         "pending": "noch nicht",
         "begun": "begonnen, ungeklärt",
+        "under way": "in Arbeit",
         "waiting": "wartet",
         "failed": "fehlgeschlagen",
         "drifted": "nicht mehr wie geplant",
@@ -97,7 +101,7 @@ def rows(run: Run, runbook: Runbook, language: str) -> Iterator[Row]:
                     section=number,
                     title=titled(step.title, language),
                     status=record.status,
-                    says=_says(record, step, language),
+                    says=_says(record, step, language, running=run.status is RunStatus.RUNNING),
                     ended_at=record.ended_at,
                     begun_at=record.begun_at,
                 )
@@ -135,11 +139,13 @@ def story(run: Run, runbook: Runbook, language: str) -> str:
     return "\n".join([*head, *body, ""])
 
 
-def _says(record: StepRecord, step: Step, language: str) -> str:
+def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> str:
     words = WORDS.get(language, WORDS["en"])
     match record.status:
         case StepStatus.DONE if not record.changed:
             return str(words["same"])
+        case StepStatus.DONE if record.evidence.get("who"):
+            return f"{words['by']} {record.evidence['who']}"
         case StepStatus.DONE if record.change:
             return titled(record.change.get("says", {}), language) or str(words["done"])
         case StepStatus.DONE:
@@ -151,7 +157,7 @@ def _says(record: StepRecord, step: Step, language: str) -> str:
         case StepStatus.WAITING:
             return record.note
         case StepStatus.BEGUN:
-            return str(words["begun"])
+            return str(words["under way"] if running else words["begun"])
     return "" if step.mode is Mode.AUTO else str(words["pending"])
 
 

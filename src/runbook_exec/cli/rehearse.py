@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +135,11 @@ def _tell(value: Any, indent: str = "  ") -> None:
             if isinstance(item, dict | list) and item:
                 click.echo(f"{indent}{name}:")
                 _tell(item, indent + "  ")
+            elif "\n" in (text := visible(str(item))):
+                click.echo(f"{indent}{name}:")
+                click.echo(textwrap.indent(text, indent + "  "))
             else:
-                click.echo(f"{indent}{name}: {visible(str(item))}")
+                click.echo(f"{indent}{name}: {text}")
     elif isinstance(value, list):
         for item in value:
             if isinstance(item, dict):
@@ -179,7 +183,8 @@ def demo(ctx: click.Context) -> int:
         f"  the plan, as a page      {folder / 'plan.html'}\n"
         f"  the plan, in full        runbook plan onboard-employee --inputs {JOINER}\n"
         "  the log                  runbook status, then runbook log RUN\n"
-        "  what is where now        runbook sandbox look anna.berg\n"
+        "  account, licence, home,\n"
+        "  mail and ticket          runbook sandbox look anna.berg\n"
         "  make trouble             runbook sandbox fault\n"
         "  end it                   runbook sandbox stop"
     )

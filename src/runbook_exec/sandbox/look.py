@@ -183,6 +183,11 @@ def _called(entry: Found | None, user: Body | None) -> list[str]:
     return sorted({name for name in names if name})
 
 
+def _text(content: bytes) -> str:
+    """An attachment as a person reads it."""
+    return content.decode("utf-8", errors="replace").rstrip()
+
+
 def _tickets(desk: Path, names: list[str]) -> Iterator[dict[str, Any]]:
     """Tickets of the rehearsal's desk whose title or key names the person as a whole word."""
     if not names or not desk.exists():
@@ -193,11 +198,13 @@ def _tickets(desk: Path, names: list[str]) -> Iterator[dict[str, Any]]:
         for row in db.execute("SELECT id, key, title, status FROM ticket ORDER BY id").fetchall():
             if named.search(row["title"]) or named.search(row["key"]):
                 said = db.execute("SELECT text FROM comment WHERE ticket=? ORDER BY rowid", (row["id"],))
-                files = db.execute("SELECT name FROM attachment WHERE ticket=? ORDER BY rowid", (row["id"],))
+                files = db.execute(
+                    "SELECT name, content FROM attachment WHERE ticket=? ORDER BY rowid", (row["id"],)
+                )
                 yield {
                     "number": row["id"],
                     "title": row["title"],
                     "status": row["status"],
                     "comments": [text for (text,) in said],
-                    "attached": [name for (name,) in files],
+                    "attached": {name: _text(content) for name, content in files},
                 }
