@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runbook_exec.action import ADDED
-from runbook_exec.actions.ldap.dialect import DIALECTS
+from runbook_exec.actions.ldap.dialects import DIALECTS
 from runbook_exec.actions.ldap.dn import Dn, parse
 from runbook_exec.change import Json
 from runbook_exec.errors import Invalid

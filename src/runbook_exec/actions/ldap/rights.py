@@ -53,7 +53,7 @@ def _bases(session: LdapSession) -> Iterator[Finding]:
 
 
 def _deleted(session: LdapSession) -> Iterator[Finding]:
-    if session.dialect.deleted_control and not session.reader.deleted_visible:
+    if session.dialect.deleted_control and not session.reader.people.deleted_visible:
         yield Finding(
             ok=False,
             what="deleted objects cannot be seen, so nobody knows whether a login was used before",

@@ -3,55 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from msgspec import Meta, field
-
-from runbook_exec.action import Action, Args, Context, Rights, register
-from runbook_exec.actions.ldap import record, target
-from runbook_exec.actions.ldap.dialect import Dialect
-from runbook_exec.actions.ldap.dn import Dn, parse, same_name
+from runbook_exec.action import Action, Context, Rights, register
+from runbook_exec.actions.ldap import account, record, target
+from runbook_exec.actions.ldap.account import UserArgs
+from runbook_exec.actions.ldap.dn import same_name
 from runbook_exec.actions.ldap.editing import apply_entry, undo_entry
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref, State
-from runbook_exec.errors import Invalid, Refused
 from runbook_exec.values import THIS
-
-_SIMPLE = ("sam", "upn", "mail", "given_name", "surname", "display_name", "employee_id")
-
-
-class UserArgs(Args, frozen=True, kw_only=True):
-    dn: Annotated[str, Meta(description="full name (DN) of the account; or give ou and cn")] = ""
-    ou: Annotated[str, Meta(description="name (DN) of the OU to create it in")] = ""
-    cn: Annotated[str, Meta(description="common name within the OU, as plain text; it is escaped here")] = ""
-    employee_id: Annotated[str, Meta(description="the person's immutable number: whose account it is")] = ""
-    sam: Annotated[str, Meta(description="login (sAMAccountName, uid)")] = ""
-    upn: Annotated[str, Meta(description="user principal name; left out where the server has none")] = ""
-    mail: Annotated[str, Meta(description="primary mail address")] = ""
-    given_name: Annotated[str, Meta(description="given name")] = ""
-    surname: Annotated[str, Meta(description="family name")] = ""
-    display_name: Annotated[str, Meta(description="name that people see")] = ""
-    manager: Annotated[
-        str,
-        Meta(description="the manager's login, UPN or mail address; written as the name (DN) it belongs to"),
-    ] = ""
-    enabled: Annotated[
-        bool, Meta(description="how a new account starts; one that exists is left as it is (ldap.enabled)")
-    ] = False
-    attributes: Annotated[
-        dict[str, record.Wanted],
-        Meta(description="further attributes by their LDAP names; empty or null means absent"),
-    ] = field(default_factory=dict)
-
-    def name(self) -> Dn:
-        """The account's name, built and checked."""
-        if self.dn:
-            if self.ou or self.cn:
-                raise Invalid("dn stands beside ou or cn", next_move="give dn, or ou and cn")
-            return parse(self.dn)
-        if not self.ou or not self.cn:
-            raise Invalid("the account has no name", next_move="give dn, or ou and cn")
-        parent = parse(self.ou)
-        return parent.child("CN" if str(parent)[:1].isupper() else "cn", self.cn)
 
 
 @register
@@ -97,7 +57,7 @@ class User(Action[UserArgs]):
         spoken = target.spoken_dialect(facts)
         name = target.inside(facts, str(args.name()))
         record.check_settable(list(args.attributes), where="attributes")
-        want = _wanted(args, spoken) | _manager(args, facts)
+        want = account.wanted(args, spoken) | account.manager(args, facts)
         person = facts[target.person(args.employee_id)] if args.employee_id else None
         if person and not person["deleted"]:
             dn = str(person["dn"])
@@ -124,7 +84,7 @@ class User(Action[UserArgs]):
             after["sn"] = who
         after["enabled"] = args.enabled
         state = {**after, "dn": dn, "id": Deferred(THIS, "id"), "locked": False}
-        blocked = _taken(args, facts, own=None)
+        blocked = account.taken(args, facts, own=None)
         if not blocked and deleted is not None:
             blocked = (
                 f"employee {args.employee_id} has a deleted account ({deleted['dn']}): "
@@ -144,11 +104,11 @@ class User(Action[UserArgs]):
             effects=(
                 Effect(target.entry(dn), state, whole=True),
                 Effect(target.cn(name), {"live": [dn]}, whole=True),
-                *_known_as(args, facts, dn, Deferred(THIS, "id")),
+                *account.known_as(args, facts, dn, Deferred(THIS, "id")),
             ),
             writes=(dn,),
-            outputs=_outputs(args, state, spoken),
-            notes=(*_notes(args, spoken), *_unseen(args, facts, spoken)),
+            outputs=account.outputs(args, state, spoken),
+            notes=(*account.notes(args, spoken), *account.unseen(args, facts, spoken)),
             blocked=blocked,
         )
 
@@ -159,10 +119,10 @@ class User(Action[UserArgs]):
         state = target.existing(facts, dn)
         who = target.called(state, dn)
         before, after = record.differing(state, want)
-        blocked = _somebody_else(args, spoken, state, dn, others) or _taken(args, facts, own=dn)
+        blocked = account.somebody_else(args, spoken, state, dn, others) or account.taken(args, facts, own=dn)
         if after and not blocked:
             blocked = target.shielded(spoken, state, who)
-        notes = _notes(args, spoken)
+        notes = account.notes(args, spoken)
         if not same_name(dn, str(args.name())):
             notes = (*notes, f"the account is at {dn}, not at {args.name()}; ldap.move moves it")
         what = ", ".join(after)
@@ -182,113 +142,10 @@ class User(Action[UserArgs]):
             },
             effects=(
                 Effect(target.entry(dn), after),
-                *(_known_as(args, facts, dn, state["id"]) if after else ()),
+                *(account.known_as(args, facts, dn, state["id"]) if after else ()),
             ),
             writes=(dn,),
-            outputs=_outputs(args, {**state, **after}, spoken),
+            outputs=account.outputs(args, {**state, **after}, spoken),
             notes=notes,
             blocked=blocked,
         )
-
-
-def _wanted(args: UserArgs, spoken: Dialect) -> dict[str, Json]:
-    """The attributes that the arguments ask for; what is not named is somebody else's."""
-    want = {
-        spoken.names[key]: record.normal(spoken.names[key], value)
-        for key in _SIMPLE
-        if (value := getattr(args, key)) and key in spoken.names
-    }
-    twice = {key.lower() for key in want} & {key.lower() for key in args.attributes}
-    if twice:
-        raise Invalid(
-            f"{', '.join(sorted(twice))} stands in attributes and in an argument of its own",
-            where="attributes",
-            next_move="name it once",
-        )
-    return want | {key: record.normal(key, value) for key, value in args.attributes.items()}
-
-
-def _manager(args: UserArgs, facts: Facts) -> dict[str, Json]:
-    """The manager's entry by login or address; one that is missing or unclear is refused."""
-    if not args.manager:
-        return {}
-    if "manager" in map(str.lower, args.attributes):
-        raise Invalid("manager stands in attributes and in an argument of its own", next_move="name it once")
-    live = (facts[target.holder(args.manager)] or {}).get("live", [])
-    if len(live) != 1:
-        found = f"{len(live)} entries are" if live else "nobody is"
-        raise Refused(
-            f"the manager {args.manager!r} is unclear: {found} called that in the directory",
-            next_move="correct the manager's login or address",
-        )
-    return {"manager": live[0]}
-
-
-def _somebody_else(args: UserArgs, spoken: Dialect, state: State, dn: str, others: list[str]) -> str:
-    """Why the entry that stands here is not this person's account."""
-    if others:
-        return f"employee number {args.employee_id} is on several accounts: {dn}, {', '.join(others)}"
-    if not args.employee_id:
-        return ""
-    number = record.get(state, spoken.names["employee_id"])
-    if number is None:
-        return f"{dn} exists and carries no employee number: nobody knows whether it is {args.employee_id}'s"
-    if str(number).lower() != args.employee_id.lower():
-        return f"{dn} belongs to employee {number}, not to {args.employee_id}"
-    return ""
-
-
-def _taken(args: UserArgs, facts: Facts, *, own: str | None) -> str:
-    """Who else holds the login or an address."""
-    for what, value in (("login", args.sam), ("UPN", args.upn), ("mail address", args.mail)):
-        live = (facts[target.holder(value)] or {}).get("live", []) if value else []
-        others = [dn for dn in live if own is None or not same_name(str(dn), own)]
-        if others:
-            return f"the {what} {value} is taken by {others[0]}"
-    return ""
-
-
-def _known_as(args: UserArgs, facts: Facts, dn: str, identity: Json) -> list[Effect]:
-    """How others will find this account from now on."""
-    effects = []
-    for value in dict.fromkeys(value.casefold() for value in (args.sam, args.upn, args.mail) if value):
-        held = (facts[target.holder(value)] or {}).get("live", [])
-        if not any(same_name(str(other), dn) for other in held):
-            effects.append(Effect(target.holder(value), {"live": [*held, dn]}))
-    if args.employee_id:
-        told = {"sam": args.sam, "upn": args.upn, "mail": args.mail, "display_name": args.display_name}
-        given = {key: value for key, value in told.items() if value}
-        new = facts[target.person(args.employee_id)] is None
-        base = (
-            {**dict.fromkeys(told), "dn": dn, "id": identity, "deleted": False, "others": []} if new else {}
-        )
-        effects.append(Effect(target.person(args.employee_id), {**base, **given}, whole=new))
-    return effects
-
-
-def _outputs(args: UserArgs, state: Mapping[str, Json], spoken: Dialect) -> dict[str, Json]:
-    read = {
-        key: record.get(state, spoken.names[key]) if key in spoken.names else None
-        for key in ("sam", "upn", "mail")
-    }
-    return {
-        "dn": state["dn"],
-        "id": state["id"],
-        "enabled": bool(state.get("enabled")),
-        **{key: value or getattr(args, key) or None for key, value in read.items()},
-    }
-
-
-def _notes(args: UserArgs, spoken: Dialect) -> tuple[str, ...]:
-    left_out = [key for key in _SIMPLE if getattr(args, key) and key not in spoken.names]
-    return (f"{spoken.title} has no place for: {', '.join(left_out)}",) if left_out else ()
-
-
-def _unseen(args: UserArgs, facts: Facts, spoken: Dialect) -> tuple[str, ...]:
-    """What cannot be known while deleted entries cannot be seen."""
-    asked = [facts[target.holder(value)] for value in (args.sam, args.upn, args.mail) if value]
-    if not spoken.deleted_control or all(state is None or state["deleted_visible"] for state in asked):
-        return ()
-    return (
-        "deleted entries cannot be seen: whether this person or these names were there before is unknown",
-    )
