@@ -37,11 +37,17 @@ def paired(
     budget: str = "",
     runs: int = 7,
     note: str = "",
+    between: Callable[[], object] = lambda: None,
 ) -> Ratio:
-    """Time both, alternating, after one warm-up of each."""
-    ours()
-    theirs()
-    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(runs)]
+    """Time both, alternating, after one warm-up of each; `between` goes before each and is not timed."""
+
+    def timed(what: Callable[[], object]) -> float:
+        between()
+        return _seconds(what)
+
+    timed(ours)
+    timed(theirs)
+    pairs = [(timed(ours), timed(theirs)) for _ in range(runs)]
     ratios = [a / b for a, b in pairs]
     middle = statistics.median(ratios)
     return Ratio(
