@@ -17,7 +17,7 @@ from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.journal import Kind, Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.model import Mode, OnFailure, Runbook, Step
 from runbook_exec.perform import perform
-from runbook_exec.plan import Line, Scope, Status, gathered_outputs, plan_step
+from runbook_exec.plan import Line, Scope, Status, gathered_outputs, plan_again, plan_step
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, error_body
 from runbook_exec.surroundings import Surroundings
@@ -126,7 +126,7 @@ class _Walk:
             approved,
             scribe=self.scribe,
             around=self.around,
-            replan=lambda: self._again(step, line.step),
+            replan=lambda: plan_again(line, step, self.scope, self.around.sessions.read),
         )
         self.live[step.id, _index(line.step)] = outputs
 
@@ -139,31 +139,12 @@ class _Walk:
             next_move="deciding at gates is not part of this version; the steps before it are done and recorded",
         )
 
-    def _again(self, step: Step, label: str) -> Line:
-        """The line planned from a fresh read."""
-        others = _AllBut(label)
-        for line in plan_step(
-            step, self.sections[step.id], self.scope, self.around.sessions.read, but=others
-        ):
-            return line
-        raise Stop(RunStatus.DRIFTED, f"step {label!r} is no longer in the list that for_each gives")
-
 
 def _is_plain_item(step: Step) -> bool:
     """A do-confirm item without conditions, texts or secrets of its own."""
     return (
         step.mode is Mode.DO_CONFIRM and not step.when and not step.for_each and set(step.args) <= {"title"}
     )
-
-
-class _AllBut:
-    """Contains every label but one."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-
-    def __contains__(self, label: object) -> bool:
-        return label != self.label
 
 
 def _outputs_of(record: StepRecord) -> dict[str, Any]:

@@ -40,6 +40,7 @@ __all__ = [
     "line_identity",
     "make_plan",
     "outputs_of",
+    "plan_again",
     "plan_digest",
     "plan_step",
 ]
@@ -173,7 +174,13 @@ def plan_step(
     planning = _StepPlanning(step, section, scope.names())
     for label, element in planning.elements():
         if label not in but:
-            yield planning.line(label, element, read)
+            yield replace(planning.line(label, element, read), element=element)
+
+
+def plan_again(line: Line, step: Step, scope: Scope, read: Read) -> Line:
+    """A line planned anew, for the same element: its list is not computed again for each of them."""
+    planning = _StepPlanning(step, line.section, scope.names())
+    return replace(planning.line(line.step, line.element, read), element=line.element)
 
 
 class _StepPlanning:

@@ -58,6 +58,8 @@ class Line:
     needs: str = ""
     args: Any = field(default=None, repr=False, compare=False)
     """The action's typed arguments, for whoever applies the line; may hold secrets."""
+    element: Any = field(default=None, repr=False, compare=False)
+    """The element of `for_each` that the line stands for, so that it can be planned again alone."""
 
     @property
     def certainty(self) -> Certainty:

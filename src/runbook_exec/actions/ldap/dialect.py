@@ -127,9 +127,10 @@ class Dialect(ABC):
 
 def escaped(value: bytes) -> str:
     """A value in a search filter: all but letters and digits in hex, so that none of it is syntax."""
-    return "".join(
-        chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"\\{byte:02x}" for byte in value
-    )
+    return "".join(_IN_FILTER[byte] for byte in value)
+
+
+_IN_FILTER = tuple(chr(b) if chr(b).isascii() and chr(b).isalnum() else f"\\{b:02x}" for b in range(256))
 
 
 def sid_text(raw: bytes) -> str:

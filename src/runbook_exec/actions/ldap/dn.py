@@ -35,10 +35,7 @@ class Dn:
     @property
     def canonical(self) -> str:
         """One spelling for one name: lower case (see `fold`), least escaping."""
-        return ",".join(
-            "+".join(sorted(f"{kind.lower()}={escape(fold(value))}" for kind, value in rdn))
-            for rdn in self.rdns
-        )
+        return _canonical(self)
 
     @property
     def parent(self) -> Dn:
@@ -72,7 +69,19 @@ class Dn:
         return len(own) >= len(other) and own[len(own) - len(other) :] == other
 
     def canonical_rdns(self) -> tuple[tuple[Pair, ...], ...]:
-        return tuple(tuple(sorted((kind.lower(), fold(value)) for kind, value in rdn)) for rdn in self.rdns)
+        return _canonical_rdns(self)
+
+
+@lru_cache(maxsize=4096)
+def _canonical(name: Dn) -> str:
+    return ",".join(
+        "+".join(sorted(f"{kind.lower()}={escape(fold(value))}" for kind, value in rdn)) for rdn in name.rdns
+    )
+
+
+@lru_cache(maxsize=4096)
+def _canonical_rdns(name: Dn) -> tuple[tuple[Pair, ...], ...]:
+    return tuple(tuple(sorted((kind.lower(), fold(value)) for kind, value in rdn)) for rdn in name.rdns)
 
 
 def fold(value: str) -> str:
@@ -83,7 +92,7 @@ def fold(value: str) -> str:
     Cyrillic stay. A name too many costs a read; two people under one name would cost the
     wrong person's account.
     """
-    return "".join(map(_fold_letter, value))
+    return value.lower() if value.isascii() else "".join(map(_fold_letter, value))
 
 
 def _fold_letter(char: str) -> str:
