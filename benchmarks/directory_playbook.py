@@ -27,9 +27,12 @@ class Playbook:
         self._folder = folder
         tasks = [
             _task("create", "{{ item.dn }}", add="{{ item.attributes }}"),
-            _task("password", "{{ item.dn }}", password="{{ item.password }}"),  # noqa: S106 - a template
+            _task("password", "{{ item.dn }}", password="{{ item.password }}"),
             _task("shut", "{{ item.dn }}", modify={"pwdAccountLockedTime": ["MODIFY_REPLACE", [LOCKED]]}),
-            *(_task(f"join {group}", group, modify={"member": ["MODIFY_ADD", ["{{ item.dn }}"]]}) for group in groups()),
+            *(
+                _task(f"join {group}", group, modify={"member": ["MODIFY_ADD", ["{{ item.dn }}"]]})
+                for group in groups()
+            ),
             _task("open", "{{ item.dn }}", modify={"pwdAccountLockedTime": ["MODIFY_DELETE", []]}),
         ]
         play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
@@ -57,4 +60,9 @@ def _row(person: Person) -> dict[str, object]:
 
 
 def _task(name: str, dn: str, **what: object) -> dict[str, object]:
-    return {"name": name, "directory_write": {**_LINE, "dn": dn, **what}, "loop": "{{ people }}", "no_log": True}
+    return {
+        "name": name,
+        "directory_write": {**_LINE, "dn": dn, **what},
+        "loop": "{{ people }}",
+        "no_log": True,
+    }

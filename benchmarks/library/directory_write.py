@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """One write to a directory, as an Ansible module: what community.general's LDAP modules do in a task."""
 
 from __future__ import annotations
