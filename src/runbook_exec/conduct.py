@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
-from runbook_exec import __version__, inputs, recover, report
-from runbook_exec.app import App, now
-from runbook_exec.change import Json
+from runbook_exec import __version__, inputs, recover
+from runbook_exec.app import App
 from runbook_exec.drift import line_body
-from runbook_exec.errors import Busy, Invalid, JournalError, Refused
+from runbook_exec.errors import Invalid, Refused
 from runbook_exec.execute import advance, outputs_so_far
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, RunStatus, StepStatus, Word, replay
+from runbook_exec.held import acquired, first_event, holding, pen, plan_body, surroundings
+from runbook_exec.journal import Kind, Run, RunStatus, StepStatus, Word, replay
 from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
 from runbook_exec.scribe import Scribe
 from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Lease
-from runbook_exec.surroundings import Surroundings
-from runbook_exec.values import lost_secrets, plain
-
-RENEWALS = 4
-"""So often within its length a lease is renewed."""
+from runbook_exec.values import lost_secrets
 
 
 def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
@@ -33,30 +28,7 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
     if plan.refusals:
         raise Refused("this plan may not be started: " + "; ".join(plan.refusals))
     runbook = plan.runbook
-    first = Event(
-        client=plan.client,
-        run=run,
-        seq=1,
-        at=now().isoformat(timespec="microseconds"),
-        who=app.desk.who,
-        kind=Kind.STARTED,
-        body={
-            "schema": SCHEMA_VERSION,
-            "program": __version__,
-            "runbook": runbook.name,
-            "runbook_digest": runbook.digest,
-            "file": runbook.file,
-            "source": runbook.source,
-            "schemas": plain(runbook.schemas),
-            "inputs": plain(plan.inputs),
-            "environment": plan.environment,
-            "subject": plan.subject,
-            "requester": app.desk.who,
-            "ticket": ticket,
-            "language": app.desk.language,
-        },
-        before=FIRST,
-    )
+    first = first_event(app, plan, run=run, ticket=ticket)
     lease = app.store.create(
         first,
         subject=plan.subject,
@@ -66,8 +38,8 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
     )
     begun = replay([first.sealed()])
     app.desk.watch(first.sealed(), begun)
-    with _holding(app, lease):
-        scribe = _scribe(app, begun, lease)
+    with holding(app, lease):
+        scribe = pen(app, begun, lease)
         scribe.add(Kind.PLANNED, plan_body(plan))
         scope = app.scope(plan.inputs, run=run, ticket=ticket, requester=app.desk.who)
         return _advanced(app, runbook, scribe, scope, lease)
@@ -80,7 +52,7 @@ def resume(
 
     `agree` is asked with a new plan for what is left (`--replan`); None keeps the old plan.
     """
-    with _holding(app, _acquired(app, run_id)) as lease:
+    with holding(app, acquired(app, run_id)) as lease:
         run = app.run(run_id)
         if run.is_over:
             raise Refused(
@@ -105,7 +77,7 @@ def resume(
                 "secret inputs are kept in memory only; give again: " + ", ".join(sorted(missing)),
                 next_move="add -i NAME=VALUE, or answer the question in a terminal",
             )
-        scribe = _scribe(app, run, lease)
+        scribe = pen(app, run, lease)
         scribe.add(Kind.RESUMED, {"program": __version__})
         for label in recover.to_reopen(runbook, scribe.run):
             reason = "a secret that only memory held is lost, so it is made anew"
@@ -147,13 +119,13 @@ def cancel(app: App, run_id: str, *, reason: str) -> Run:
 @contextmanager
 def _taken_up(app: App, run_id: str) -> Iterator[Scribe]:
     """The pen of a run that is not over, for one person's word."""
-    with _holding(app, _acquired(app, run_id)) as lease:
+    with holding(app, acquired(app, run_id)) as lease:
         run = app.run(run_id)
         if run.is_over:
             raise Refused(
                 f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
             )
-        yield _scribe(app, run, lease)
+        yield pen(app, run, lease)
 
 
 def _replanned(
@@ -172,67 +144,5 @@ def _replanned(
 
 
 def _advanced(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, lease: Lease) -> Run:
-    with app.sessions(write=True) as sessions:
-        around = Surroundings(
-            sessions=sessions,
-            clock=now,
-            pause=app.desk.stop.wait,
-            say=app.desk.say,
-            ask=app.desk.ask,
-            story=lambda run: report.story(run, runbook, app.desk.language),
-            still_ours=lambda: app.store.check(lease),
-            project=app.project.folder,
-            language=app.desk.language,
-        )
+    with surroundings(app, runbook, lease) as around:
         return advance(runbook, scribe, scope, around)
-
-
-def _scribe(app: App, run: Run, lease: Lease) -> Scribe:
-    def append(event: Event, over: bool) -> Event:  # noqa: FBT001 - the shape of scribe.Append
-        return app.store.append(event, lease, over=over)
-
-    return Scribe(run, append, who=app.desk.who, clock=now, watch=app.desk.watch)
-
-
-def _acquired(app: App, run_id: str) -> Lease:
-    """The lease of a run. One whose owner died on this machine is taken over at once."""
-    now = time.time()
-    return app.store.acquire(
-        run_id, owner=owner.this_process(), now=now, until=now + app.project.lease, gone=owner.is_gone
-    )
-
-
-@contextmanager
-def _holding(app: App, lease: Lease) -> Iterator[Lease]:
-    """Renew the lease in the background, and give it back at the end."""
-    ended, length = threading.Event(), app.project.lease
-
-    def renew() -> None:
-        while not ended.wait(length / RENEWALS):
-            # Where the journal cannot be written, the run's own next event says so.
-            with suppress(JournalError):
-                try:
-                    app.store.renew(lease, until=time.time() + length)
-                except Busy:
-                    app.desk.stop.set()  # taken over: the next append is refused anyway
-                    return
-
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield lease
-    finally:
-        ended.set()
-        thread.join()
-        # What cannot be given back lapses; the reason why we are here matters more.
-        with suppress(JournalError):
-            app.store.release(lease)
-
-
-def plan_body(plan: Plan) -> dict[str, Json]:
-    """A plan as the journal keeps it."""
-    return {
-        "digest": plan.digest,
-        "changes": plan.changes,
-        "lines": [line_body(line) for line in plan.lines],
-    }

@@ -58,7 +58,7 @@ def plan(runbook: str, **given: Any) -> int:
     made = app.plan(
         parsed, asking.collect(parsed.inputs, given["pairs"], given["file"]), ticket=given["ticket"]
     )
-    _show(made, app, given)
+    show(made, app, given)
     return Refused.exit_code if made.refusals else 0
 
 
@@ -95,17 +95,17 @@ def run(
     run_id = new_run_id()
     made = app.plan(parsed, values, ticket=given["ticket"], run=run_id)
     if not given["as_json"]:
-        _show(made, app, given)
+        show(made, app, given)
     if made.refusals:
         raise Refused("this plan may not be started: " + "; ".join(made.refusals), where=parsed.file)
     if made.is_empty:
         _nothing(made, given)
         return 0
     if app.environment.ask_before_writing and not yes:
-        _agreed(made.changes, app.environment.name)
-    with _watching(app, parsed, given, rehearse=rehearse):
+        agreed(made.changes, app.environment.name)
+    with watching(app, parsed, given, rehearse=rehearse):
         ended = conduct.start(app, made, run=run_id, ticket=given["ticket"])
-    return _told(ended, parsed, given)
+    return told(ended, parsed, given)
 
 
 @click.command()
@@ -138,12 +138,12 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     values = inputs.merged(values, inputs.from_pairs(given["pairs"], parsed.inputs))
 
     def agree(made: Any) -> bool:
-        _show(made, app, {**given, "html": None, "brief": False})
+        show(made, app, {**given, "html": None, "brief": False})
         return yes or click.confirm("Go on with this plan?", default=False)
 
-    with _watching(app, parsed, given, rehearse=rehearse):
+    with watching(app, parsed, given, rehearse=rehearse):
         ended = conduct.resume(app, found, values=values, agree=agree if replan else None)
-    return _told(ended, parsed, given)
+    return told(ended, parsed, given)
 
 
 def _opened(name: str, given: dict[str, Any]) -> tuple[Any, Any]:
@@ -151,7 +151,8 @@ def _opened(name: str, given: dict[str, Any]) -> tuple[Any, Any]:
     return app, app.load(name)
 
 
-def _show(made: Any, app: Any, given: dict[str, Any]) -> None:
+def show(made: Any, app: Any, given: dict[str, Any]) -> None:
+    """The plan, as the options want it: text, JSON, or a page as well."""
     if given.get("html"):
         from runbook_exec.plan_html import plan_html
 
@@ -178,7 +179,8 @@ def _nothing(made: Any, given: dict[str, Any]) -> None:
     click.echo("Nothing to change: everything is already as the runbook wants it. No run was begun.")
 
 
-def _agreed(changes: int, environment: str) -> None:
+def agreed(changes: int, environment: str) -> None:
+    """Ask whether to write; without a person to ask it is refused."""
     if not options.in_terminal():
         raise Refused(
             f"the environment {environment!r} asks before it writes, and nobody is at the terminal",
@@ -188,7 +190,7 @@ def _agreed(changes: int, environment: str) -> None:
 
 
 @contextmanager
-def _watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) -> Iterator[None]:
+def watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) -> Iterator[None]:
     """Show the run while it happens; the first Ctrl-C stops it after the step in flight."""
     desk, lock = app.desk, threading.Lock()
     live = Live(parsed, desk.language) if options.in_terminal() and not given["as_json"] else None
@@ -252,7 +254,8 @@ def _differences(ended: Any, say: Callable[[str], None]) -> None:
                 say(f"    {label} {side:<8}{visible(text)}")
 
 
-def _told(ended: Any, parsed: Any, given: dict[str, Any]) -> int:
+def told(ended: Any, parsed: Any, given: dict[str, Any]) -> int:
+    """Say how a run ended and what goes on from here; its exit code."""
     from runbook_exec import report
     from runbook_exec.cli.history import run_json
 

@@ -1,0 +1,124 @@
+"""A run in this process's hands: its lease, its pen, and the world to work in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from runbook_exec import __version__, report
+from runbook_exec.app import App, now
+from runbook_exec.change import Json
+from runbook_exec.drift import line_body
+from runbook_exec.errors import Busy, JournalError
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run
+from runbook_exec.model import Runbook
+from runbook_exec.plan import Plan
+from runbook_exec.scribe import Scribe
+from runbook_exec.store import owner
+from runbook_exec.store.sqlite import Lease
+from runbook_exec.surroundings import Surroundings
+from runbook_exec.values import plain
+
+RENEWALS = 4
+"""So often within its length a lease is renewed."""
+
+
+@contextmanager
+def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundings]:
+    """The far sides, opened for writing, and the desk, for one run that this process holds."""
+    with app.sessions(write=True) as sessions:
+        yield Surroundings(
+            sessions=sessions,
+            clock=now,
+            pause=app.desk.stop.wait,
+            say=app.desk.say,
+            ask=app.desk.ask,
+            story=lambda run: report.story(run, runbook, app.desk.language),
+            still_ours=lambda: app.store.check(lease),
+            project=app.project.folder,
+            language=app.desk.language,
+        )
+
+
+def pen(app: App, run: Run, lease: Lease) -> Scribe:
+    """The one pen of a run whose lease this process has."""
+
+    def append(event: Event, over: bool) -> Event:  # noqa: FBT001 - the shape of scribe.Append
+        return app.store.append(event, lease, over=over)
+
+    return Scribe(run, append, who=app.desk.who, clock=now, watch=app.desk.watch)
+
+
+def acquired(app: App, run_id: str) -> Lease:
+    """The lease of a run. One whose owner died on this machine is taken over at once."""
+    begun = time.time()
+    return app.store.acquire(
+        run_id, owner=owner.this_process(), now=begun, until=begun + app.project.lease, gone=owner.is_gone
+    )
+
+
+@contextmanager
+def holding(app: App, lease: Lease) -> Iterator[Lease]:
+    """Renew the lease in the background, and give it back at the end."""
+    ended, length = threading.Event(), app.project.lease
+
+    def renew() -> None:
+        while not ended.wait(length / RENEWALS):
+            # Where the journal cannot be written, the run's own next event says so.
+            with suppress(JournalError):
+                try:
+                    app.store.renew(lease, until=time.time() + length)
+                except Busy:
+                    app.desk.stop.set()  # taken over: the next append is refused anyway
+                    return
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        ended.set()
+        thread.join()
+        # What cannot be given back lapses; the reason why we are here matters more.
+        with suppress(JournalError):
+            app.store.release(lease)
+
+
+def first_event(app: App, plan: Plan, *, run: str, ticket: str) -> Event:
+    """What begins a run: everything that going on with it will need."""
+    runbook = plan.runbook
+    return Event(
+        client=plan.client,
+        run=run,
+        seq=1,
+        at=now().isoformat(timespec="microseconds"),
+        who=app.desk.who,
+        kind=Kind.STARTED,
+        body={
+            "schema": SCHEMA_VERSION,
+            "program": __version__,
+            "runbook": runbook.name,
+            "runbook_digest": runbook.digest,
+            "file": runbook.file,
+            "source": runbook.source,
+            "schemas": plain(runbook.schemas),
+            "inputs": plain(plan.inputs),
+            "environment": plan.environment,
+            "subject": plan.subject,
+            "requester": app.desk.who,
+            "ticket": ticket,
+            "language": app.desk.language,
+        },
+        before=FIRST,
+    )
+
+
+def plan_body(plan: Plan) -> dict[str, Json]:
+    """A plan as the journal keeps it."""
+    return {
+        "digest": plan.digest,
+        "changes": plan.changes,
+        "lines": [line_body(line) for line in plan.lines],
+    }
