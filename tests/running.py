@@ -40,6 +40,8 @@ class Bench:
     answer: Callable[[Question], Answer | None] = lambda question: None
     on_event: Callable[[Event, Run], None] = lambda event, run: None
     said: list[tuple[str, str]] = field(default_factory=list)
+    site: dict[str, Any] = field(default_factory=dict)
+    protected: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = SqliteStore(self.folder / "journal.sqlite")
@@ -52,11 +54,20 @@ class Bench:
         return load.parse(text, file="trial.yaml", fetch=lambda name: "")
 
     def plan(self, runbook: load.Runbook, **inputs: Any) -> Plan:
-        scope = Scope(inputs=inputs, site={}, run={"id": "r1"})
-        return make_plan(runbook, scope=scope, read=self.far.read, client="c", environment="test", key=KEY)
+        return make_plan(
+            runbook,
+            scope=self._scope(inputs),
+            read=self.far.read,
+            client="c",
+            environment="test",
+            key=KEY,
+            protected=self.protected,
+        )
 
-    def start(self, runbook: load.Runbook, *, run: str = "r1", **inputs: Any) -> Run:
-        plan = self.plan(runbook, **inputs)
+    def start(
+        self, runbook: load.Runbook, *, run: str = "r1", plan: Plan | None = None, **inputs: Any
+    ) -> Run:
+        plan = plan or self.plan(runbook, **inputs)
         body = {
             "schema": SCHEMA_VERSION,
             "source": runbook.source,
@@ -76,16 +87,18 @@ class Bench:
         )
         lease = self.store.create(first, subject=plan.subject, runbook=runbook.name, owner="p", until=0)
         scribe = self._scribe(replay(self.store.events(run)), lease)
-        scribe.add(Kind.PLANNED, {"digest": plan.digest, "lines": [line_body(line) for line in plan.lines]})
+        scribe.add(Kind.PLANNED, _plan_body(plan))
         return self._advance(runbook, scribe, inputs)
 
-    def resume(self, runbook: load.Runbook, *, run: str = "r1", **inputs: Any) -> Run:
+    def resume(self, runbook: load.Runbook, *, run: str = "r1", replan: bool = False, **inputs: Any) -> Run:
         lease = self.store.acquire(run, owner="p2", now=1, until=0)
         found = replay(self.store.events(run))
         scribe = self._scribe(found, lease)
         scribe.add(Kind.RESUMED, {})
         for label in recover.to_reopen(runbook, scribe.run):
             scribe.add(Kind.REOPENED, {"step": label, "reason": "lost"})
+        if replan:
+            scribe.add(Kind.PLANNED, _plan_body(self.plan(runbook, **inputs)))
         return self._advance(runbook, scribe, {**lost_secrets(found.started["inputs"]), **inputs})
 
     def say(self, step: str, how: Word, *, run: str = "r1") -> Run:
@@ -112,10 +125,14 @@ class Bench:
             ask=self.answer,
             story=lambda run: report.story(run, runbook, "en"),
             still_ours=lambda: None,
+            protected=self.protected,
             project=self.folder,
             language="en",
         )
-        return advance(runbook, scribe, Scope(inputs=inputs, site={}, run={"id": "r1"}), around)
+        return advance(runbook, scribe, self._scope(inputs), around)
+
+    def _scope(self, inputs: dict[str, Any]) -> Scope:
+        return Scope(inputs=inputs, site=self.site, run={"id": "r1"})
 
     def _pause(self, seconds: float) -> bool:
         self.clock.forward(seconds)
@@ -123,6 +140,10 @@ class Bench:
 
     def kinds(self, run: str = "r1") -> list[tuple[str, str]]:
         return [(e.kind, e.body.get("step", "")) for e in self.store.events(run)]
+
+
+def _plan_body(plan: Plan) -> dict[str, Any]:
+    return {"digest": plan.digest, "lines": [line_body(line) for line in plan.lines]}
 
 
 class _Sessions:

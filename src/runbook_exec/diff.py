@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from runbook_exec.change import Change, Deferred, Json, same
 from runbook_exec.secret import Secret
+from runbook_exec.values import lost_secrets
 from runbook_exec.visible import visible
 
 
@@ -52,21 +53,7 @@ def differences(change: Change, *, computes: bool = False) -> tuple[Difference, 
 
 def asked(envelope: Mapping[str, Json]) -> tuple[Difference, ...]:
     """The arguments of a LATER line, with ⟨names⟩ for what an earlier step will supply."""
-    return tuple(_leaves(Sign.ASKED, _unmarked(envelope.get("with") or {})))
-
-
-def _unmarked(value: Json) -> Json:
-    """Stored JSON with its marks as the values that they stand for."""
-    if isinstance(value, Mapping):
-        if "$deferred" in value:
-            step, _, path = str(value["$deferred"]).partition(".")
-            whole = Deferred(step, path)
-            whole.label = str(value["$deferred"])
-            return whole
-        if set(value) == {"$secret"}:
-            return Secret.planned(str(value["$secret"]))
-        return {name: _unmarked(item) for name, item in value.items()}
-    return [_unmarked(item) for item in value] if isinstance(value, list) else value
+    return tuple(_leaves(Sign.ASKED, lost_secrets(envelope.get("with") or {})))
 
 
 def _mappings(before: Mapping[str, Json], after: Mapping[str, Json], path: str = "") -> Iterator[Difference]:

@@ -67,7 +67,17 @@ def drift(approved: Mapping[str, Any] | None, now: Line, *, begun: bool = False)
         return Drift(
             what="the result is another one", planned=planned.get("outputs"), found=found.get("outputs")
         )
-    return _differences(planned, found, now, begun=begun)
+    return _other_arguments(approved, now) or _differences(planned, found, now, begun=begun)
+
+
+def _other_arguments(approved: Mapping[str, Any], now: Line) -> Drift | None:
+    """A setting may have changed meanwhile: what is already so by it is not what was planned."""
+    asked, asks = approved.get("envelope"), now.envelope
+    if now.nature is not Nature.WRITES or not asked or not asks or fits(asked["with"], asks["with"]):
+        return None
+    return Drift(
+        what="the step asks for something else than was planned", planned=asked["with"], found=asks["with"]
+    )
 
 
 def _outside(envelope: Mapping[str, Any], now: Line) -> Drift | None:

@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Any
 
 from runbook_exec.agree import together
-from runbook_exec.change import Deferred, Json
+from runbook_exec.change import Deferred, Json, Nature, holds_deferred
 from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.journal import Kind, Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.model import Mode, OnFailure, Runbook, Step
@@ -96,20 +96,47 @@ class _Walk:
 
     def _unplannable(self, step: Step, error: RunbookError) -> Stop:
         """An error before anything was begun: reading or planning did not work."""
-        self.scribe.add(Kind.FAILED, {"step": step.id, "error": error_body(error)})
+        begun = self.scribe.run.record(step.id).status is StepStatus.BEGUN
+        body: dict[str, Json] = {"step": step.id, "error": error_body(error)}
+        # What was begun stays begun: that it cannot be planned says nothing about whether it happened.
+        self.scribe.add(Kind.FAILED, {**body, "in_doubt": True} if begun else body)
         return Stop.of(error, step=step.id)
 
     def _perform(self, step: Step) -> None:
         records = self.scribe.run.records_of(step.id)
         if not step.for_each and step.id in records and records[step.id].status.is_over:
-            self._give(step, [_outputs_of(records[step.id])])
+            self._give(step, [self._settled_outputs(step, records[step.id])])
             return
         over = {label for label, record in records.items() if record.status.is_over}
         lines = plan_step(step, self.sections[step.id], self.scope, self.around.sessions.read, but=over)
         for line in lines:
             self._line(step, line)
         ended = self.scribe.run.records_of(step.id)
+        self._refuse_missing(step, ended)
         self._give(step, [_outputs_of(ended[label]) for label in sorted(ended, key=_index)])
+
+    def _settled_outputs(self, step: Step, record: StepRecord) -> dict[str, Any]:
+        """What a step that is over gave; what a person's word could not tell is read, where it can be."""
+        given = _outputs_of(record)
+        if not holds_deferred(given) or record.nature != Nature.WRITES:
+            return given
+        for line in plan_step(step, self.sections[step.id], self.scope, self.around.sessions.read):
+            return {**given, **(line.change.outputs if line.change else {})}
+        return given
+
+    def _refuse_missing(self, step: Step, ended: Mapping[str, StepRecord]) -> None:
+        """Raise where an element that was planned is no longer in the list: it would be forgotten."""
+        missing = [label for label in self.planned if label.startswith(f"{step.id}[") and label not in ended]
+        if not missing:
+            return
+        what = f"{', '.join(missing)} was planned and is no longer in the list that for_each gives"
+        self.scribe.add(Kind.DRIFTED, {"step": step.id, "error": {"kind": "drift", "what": what}})
+        raise Stop(
+            RunStatus.DRIFTED,
+            f"step {step.id!r}: {what}",
+            next_move=f"`runbook resume {self.scribe.run.id} --replan` shows a new plan for what is left",
+            kind="drift",
+        )
 
     def _give(self, step: Step, parts: list[Any]) -> None:
         """Let later steps read what this one gave; secrets made in this process stay as they are."""
@@ -126,6 +153,7 @@ class _Walk:
             approved,
             scribe=self.scribe,
             around=self.around,
+            guards=self.runbook.guards,
             replan=lambda: plan_again(line, step, self.scope, self.around.sessions.read),
         )
         self.live[step.id, _index(line.step)] = outputs

@@ -14,9 +14,7 @@ def refusals(guards: Guards, lines: Sequence[Line], protected: Mapping[str, Sequ
     `protected` maps each class that a runbook may name to the far-side names in it. A
     class that the environment does not know protects nobody, so it is refused.
     """
-    changes = sum(line.counts for line in lines)
-    if changes > guards.max_changes:
-        yield f"{changes} changes are planned, this runbook allows {guards.max_changes} (guards.max_changes)"
+    yield from too_many(guards, sum(line.counts for line in lines))
     for kind in guards.protected:
         if kind not in protected:
             yield (
@@ -24,6 +22,12 @@ def refusals(guards: Guards, lines: Sequence[Line], protected: Mapping[str, Sequ
                 f"add it under protected: in runbook.yaml (an empty list if there is nobody)"
             )
     yield from line_refusals(guards, lines, protected)
+
+
+def too_many(guards: Guards, changes: int) -> Iterator[str]:
+    """Why there may not be so many changes; asked again while a list known later only is worked off."""
+    if changes > guards.max_changes:
+        yield f"there would be {changes} changes, this runbook allows {guards.max_changes} (guards.max_changes)"
 
 
 def line_refusals(

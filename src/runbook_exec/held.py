@@ -37,6 +37,7 @@ def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundi
             ask=app.desk.ask,
             story=lambda run: report.story(run, runbook, app.desk.language),
             still_ours=lambda: app.store.check(lease),
+            protected=app.environment.protected,
             project=app.project.folder,
             language=app.desk.language,
         )

@@ -192,8 +192,9 @@ class Run:
         return self.steps.get(step, StepRecord())
 
     def records_of(self, step_id: str) -> dict[str, StepRecord]:
-        """The records of a step: its own, or those of its elements."""
-        return {label: record for label, record in self.steps.items() if label.partition("[")[0] == step_id}
+        """The records of a step: its own, or those of its elements once there are any."""
+        found = {label: record for label, record in self.steps.items() if label.partition("[")[0] == step_id}
+        return {label: record for label, record in found.items() if label != step_id} or found
 
 
 def replay(events: Iterable[Event]) -> Run:
@@ -230,7 +231,7 @@ def after(run: Run, event: Event) -> Run:
     run = replace(run, seq=event.seq, head=event.hash)
     match event.kind:
         case Kind.PLANNED:
-            return replace(run, plan=body)
+            return replace(run, plan=body, steps=_measured_anew(run.steps))
         case Kind.RESUMED:
             return replace(run, status=RunStatus.RUNNING, why="", next_move="")
         case Kind.STOPPED:
@@ -248,6 +249,15 @@ def after(run: Run, event: Event) -> Run:
     label = str(body["step"])
     steps = {**run.steps, label: _step_after(run.record(label), event)}
     return replace(run, steps=steps)
+
+
+def _measured_anew(steps: Mapping[str, StepRecord]) -> dict[str, StepRecord]:
+    """Under a new plan, what did not come off counts by that plan, not by its first intent any more."""
+    left = {StepStatus.FAILED, StepStatus.DRIFTED}
+    return {
+        label: replace(record, change=None) if record.status in left else record
+        for label, record in steps.items()
+    }
 
 
 def _step_after(record: StepRecord, event: Event) -> StepRecord:
@@ -281,8 +291,8 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
 
 
 def _pending(record: StepRecord, reason: str) -> StepRecord:
-    """To be done again from the start."""
-    return replace(record, status=StepStatus.PENDING, note=reason, change=None, begun_at="")
+    """To be done again from the start; who confirmed it did so for what was then."""
+    return replace(record, status=StepStatus.PENDING, note=reason, change=None, begun_at="", confirmed_by=())
 
 
 def _over(record: StepRecord, event: Event) -> StepRecord:

@@ -14,8 +14,9 @@ from runbook_exec.agree import agree, word_given
 from runbook_exec.change import Change, Evidence, Json, Nature, Waiting
 from runbook_exec.drift import drift
 from runbook_exec.errors import Busy, Failed, JournalError, Refused, RunbookError, Transient, Unreachable
+from runbook_exec.guards import line_refusals, too_many
 from runbook_exec.journal import Kind, RunStatus, StepStatus
-from runbook_exec.model import Step
+from runbook_exec.model import Guards, Step
 from runbook_exec.plan import Line, Status, line_identity
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
@@ -34,10 +35,19 @@ def perform(
     *,
     scribe: Scribe,
     around: Surroundings,
+    guards: Guards,
     replan: Callable[[], Line],
 ) -> Mapping[str, Any]:
     """Bring one line about and give its outputs. Raises `Stop` where the run cannot go on."""
-    doing = _Doing(step=step, label=line.step, approved=approved, scribe=scribe, around=around, replan=replan)
+    doing = _Doing(
+        step=step,
+        label=line.step,
+        approved=approved,
+        scribe=scribe,
+        around=around,
+        guards=guards,
+        replan=replan,
+    )
     return doing.settled(line) or doing.done(line)
 
 
@@ -48,6 +58,7 @@ class _Doing:
     approved: Mapping[str, Any] | None
     scribe: Scribe
     around: Surroundings
+    guards: Guards
     replan: Callable[[], Line]
 
     # What needs no effect
@@ -62,16 +73,26 @@ class _Doing:
         if line.status is Status.SKIP:
             self.scribe.add(Kind.SKIPPED, {"step": self.label, "reason": line.reason})
             return {"skipped": True, "changed": False}
+        if line.status is Status.SAME and line.nature is not Nature.COMPUTES:
+            note = "was done before the interruption" if begun else "already so"
+            return self._adopted(line, changed=begun, note=note)
+        self._refuse_unsafe(line)
+        return None
+
+    def _refuse_unsafe(self, line: Line) -> None:
+        """Raise where the line must not be done, whatever was planned: a guard, or a value is missing."""
         if line.status is Status.LATER or line.change is None:
             raise self._failed(
                 Failed(f"a value is missing: {line.reason}", next_move="see why the earlier step gave none")
             )
-        if line.status is Status.SAME and line.nature is not Nature.COMPUTES:
-            note = "was done before the interruption" if begun else "already so"
-            return self._adopted(line, changed=begun, note=note)
         if line.change.blocked:
             raise self._failed(Refused(line.change.blocked))
-        return None
+        begun = {label for label, record in self.scribe.run.steps.items() if record.change is not None}
+        refused = [*line_refusals(self.guards, [line], self.around.protected)]
+        if line.counts:
+            refused += too_many(self.guards, len(begun | {self.label}))
+        if refused:
+            raise self._failed(Refused("; ".join(refused), next_move="plan a run that leaves it alone"))
 
     def _refuse_drift(self, line: Line) -> None:
         """Raise where the line is no longer what was planned and shown."""
@@ -154,6 +175,8 @@ class _Doing:
     def _planned_again(self, action: Action[Any]) -> Line:
         line = self.replan()
         self._refuse_drift(line)
+        if line.status is not Status.SAME:
+            self._refuse_unsafe(line)
         return line
 
     def _intend(self, action: Action[Any], line: Line) -> None:

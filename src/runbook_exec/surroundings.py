@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,5 +38,7 @@ class Surroundings:
     story: Callable[[Run], str]
     still_ours: Callable[[], None]
     """Raises `Busy` where another process has taken the run over; asked right before an effect."""
+    protected: Mapping[str, Sequence[str]]
+    """Far-side names by class that no change may touch, as the environment says."""
     project: Path
     language: str

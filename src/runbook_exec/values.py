@@ -42,14 +42,25 @@ def plain(value: Json) -> Json:
 
 
 def lost_secrets(value: Json) -> Json:
-    """Stored JSON → values: a marked secret comes back as one that has a rule and no value."""
+    """Stored JSON → values: a marked secret comes back as one that has a rule and no value.
+
+    A value that nobody had when it was stored comes back as one that is still to come.
+    """
     if isinstance(value, Mapping):
+        if "$deferred" in value:
+            return _still_to_come(value)
         if set(value) == {"$secret"}:
             return Secret.planned(value["$secret"])
         return {key: lost_secrets(item) for key, item in value.items()}
     if isinstance(value, list):
         return [lost_secrets(item) for item in value]
     return value
+
+
+def _still_to_come(mark: Mapping[str, Json]) -> Deferred:
+    deferred = Deferred(str(mark["$deferred"]).partition(".")[0], "", tuple(mark.get("$parts", ())))
+    deferred.label = str(mark["$deferred"])
+    return deferred
 
 
 def named(value: Json, step: str) -> Json:

@@ -296,7 +296,7 @@ def test_the_subject_is_a_text(far):
 
 def test_more_changes_than_allowed_are_refused(far):
     plan = planned(book(EACH, guards="{max_changes: 2}"), far, names=["a", "b", "c"])
-    assert plan.refusals == ("3 changes are planned, this runbook allows 2 (guards.max_changes)",)
+    assert plan.refusals == ("there would be 3 changes, this runbook allows 2 (guards.max_changes)",)
 
 
 @pytest.mark.parametrize("names", [["A"], ["other", "a"]])
