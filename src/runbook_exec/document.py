@@ -2,7 +2,8 @@
 
 The file is scanned as events first: size, depth, aliases, anchors, tags and duplicate
 keys are refused there, since the C loader crashes on deep nesting and aliases can be
-bombs. Plain scalars follow YAML 1.2: `NO`, `on` and `1:30` are strings.
+bombs. Plain scalars follow YAML 1.2, but `012` and `0x1f` stay text: `NO`, `on` and `1:30`
+are strings.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ MAX_DEPTH = 50
 
 Path = tuple[str | int, ...]
 
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that change the direction of what stands around them: a reviewer would read another text."""
+
+_NOTHING = {"", "~", "null", "Null", "NULL"}
+_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)([eE][-+]?[0-9]{1,2})?")
 
@@ -32,7 +38,7 @@ class Document:
     data: Any
     places: dict[Path, Place] = field(default_factory=dict)
     plain: dict[Path, str] = field(default_factory=dict)
-    """The text of each unquoted scalar that was not read as a string (`012` has none, `12` has)."""
+    """The text of each unquoted number or truth value: `12`, `true`."""
 
     def place(self, path: Path) -> Place:
         """Where a part stands, or the nearest part around it that stands somewhere."""
@@ -42,36 +48,61 @@ class Document:
 
 
 def parse(text: str | bytes, *, file: str) -> Document:
-    """Parse one YAML document; every refusal carries file:line:column."""
-    raw = text.encode() if isinstance(text, str) else text
+    """Parse one YAML document; everything that is refused carries file:line:column, all at once."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(raw) > MAX_BYTES:
         raise Invalid(
-            f"the file has {len(raw)} bytes, the limit is {MAX_BYTES}",
-            where=file,
+            f"the file has more than {MAX_BYTES} bytes",
+            where=f"{file}:1:1",
             next_move="split it: a checklist of that length helps nobody",
         )
-    try:
-        decoded = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid(
-            f"byte {error.start} is no UTF-8", where=file, next_move="save the file as UTF-8"
-        ) from error
     builder = _Builder(file)
     try:
-        for event in yaml.parse(decoded, Loader=yaml.CSafeLoader):
+        for event in yaml.parse(_decoded(raw, file), Loader=yaml.CSafeLoader):
             builder.take(event)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        said = ", ".join(part for part in (error.context, error.problem) if part)
-        raise Invalid(
-            f"this is no YAML: {said}", where=str(place), next_move="check quotes and indentation"
-        ) from error
     except yaml.YAMLError as error:
-        raise Invalid(f"this is no YAML: {error}", where=file) from error
+        builder.problems.append(_no_yaml(error, raw, file))
+    except Invalid as error:
+        builder.problems.append(error)
+    if len(builder.problems) == 1:
+        raise builder.problems[0]
     if builder.problems:
         raise Problems(builder.problems)
     return Document(builder.root, builder.places, builder.plain)
+
+
+def _decoded(raw: bytes, file: str) -> str:
+    try:
+        return raw.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        place = Place(file, before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
+        raise Invalid(
+            f"byte 0x{raw[error.start]:02x} is no UTF-8", where=str(place), next_move="save the file as UTF-8"
+        ) from error
+
+
+def _no_yaml(error: yaml.YAMLError, raw: bytes, file: str) -> Invalid:
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+        said = ", ".join(part for part in (error.context, error.problem) if part)
+        line = raw.decode().split("\n")[place.line - 1]
+        tab = "\t" in line[: len(line) - len(line.lstrip())]
+        return Invalid(
+            f"this is no YAML: {said}",
+            where=str(place),
+            next_move="indent with spaces, not tabs" if tab else "check quotes and indentation",
+        )
+    if isinstance(error, yaml.reader.ReaderError):
+        before = raw.decode()[: error.position]
+        place = Place(file, before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1)
+        return Invalid(
+            f"the character U+{ord(chr(error.character)):04X} is not allowed",
+            where=str(place),
+            next_move="remove it, or write it as an escape in double quotes",
+        )
+    return Invalid(f"this is no YAML: {error}", where=f"{file}:1:1", next_move="check quotes and indentation")
 
 
 class _Builder:
@@ -105,6 +136,12 @@ class _Builder:
                     f"anchors (&{event.anchor}) are not allowed",
                     "write the value out where it is used",
                 )
+            if isinstance(event, yaml.ScalarEvent) and (hidden := _TURNING & set(event.value)):
+                self._refuse(
+                    place,
+                    f"holds the invisible character U+{ord(min(hidden)):04X}, which turns the text around it",
+                    "type the text again by hand",
+                )
             if event.tag:
                 self._refuse(place, f"tags ({event.tag}) are not allowed", "drop the tag")
             self._node(event, place)
@@ -136,6 +173,8 @@ class _Builder:
                 "a key must be a plain word", where=str(place), next_move="quote it if it holds { or ["
             )
         container, path = self._stack[-1]
+        if event.value == "<<":
+            self._refuse(place, "merging (<<) is not allowed", "write the keys out")
         if event.value in container:
             self._refuse(place, f"the key {event.value!r} stands here twice", "keep one of the two")
         self._key[-1] = event.value
@@ -164,10 +203,10 @@ class _Builder:
         if event.style is not None and event.style != "":
             return text
         value: Any = text
-        if text in {"", "~", "null"}:
-            value = None
-        elif text in {"true", "false"}:
-            value = text == "true"
+        if text in _NOTHING:
+            return None
+        if text in _TRUTH:
+            value = _TRUTH[text]
         elif _INTEGER.fullmatch(text):
             value = int(text)
         elif _FLOAT.fullmatch(text):
