@@ -102,17 +102,26 @@ def names(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def guarded(text: str) -> set[str]:
-    """Names of which a text first asks whether they are there: `default`, `is defined`, `.skipped`."""
-    asked: set[str] = set()
+    """Names that a text reads only after asking: `default`, `is defined`, `.skipped`, `a or b`, `b if a`."""
+    asked: set[str] = {path[0] for path in names(text) if path[1:] == ("skipped",)}
     for tree in _trees(text):
-        for node in tree.find_all((nodes.Filter, nodes.Test)):
-            if isinstance(node, nodes.Filter | nodes.Test) and node.name in {
-                "default",
-                "defined",
-                "undefined",
-            }:
-                asked.update(_dotted(node.node)[:1] if node.node else ())
-    return asked | {path[0] for path in names(text) if path[1:] == ("skipped",)}
+        for node in tree.find_all((nodes.Filter, nodes.Test, nodes.And, nodes.Or, nodes.CondExpr)):
+            match node:
+                case (
+                    nodes.Filter(name="default", node=inner)
+                    | nodes.Test(name="defined" | "undefined", node=inner)
+                ):
+                    asked.update(_dotted(inner)[:1] if inner else ())
+                case nodes.And(right=inner) | nodes.Or(right=inner):
+                    asked.update(_roots(inner))
+                case nodes.CondExpr(expr1=inner, expr2=other):
+                    asked.update(_roots(inner), _roots(other) if other else ())
+    return asked
+
+
+def _roots(node: nodes.Node) -> set[str]:
+    found = {name.name for name in node.find_all(nodes.Name)}
+    return found | ({node.name} if isinstance(node, nodes.Name) else set())
 
 
 def failing_constant(text: str) -> Invalid | None:

@@ -6,13 +6,17 @@ truth values only where the schema asks for them.
 
 from __future__ import annotations
 
+import copy
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runbook_exec import check, document
+from runbook_exec.document import MAX_DEPTH
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.secret import Secret
+from runbook_exec.visible import is_hidden, visible
 
 
 def from_pairs(pairs: tuple[str, ...], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,17 +24,24 @@ def from_pairs(pairs: tuple[str, ...], schema: Mapping[str, Any]) -> dict[str, A
     values: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise Invalid(f"-i {pair!r} has no name=value", next_move="write -i person.given_name=Anna")
-        part, at = values, name.split(".")
+        at = name.split(".")
+        if not equals or not all(at) or len(at) > MAX_DEPTH:
+            raise Invalid(f"-i {name[:40]!r} has no name=value", next_move="write -i person.given_name=Anna")
+        part = values
         for key in at[:-1]:
             part = part.setdefault(key, {})
             if not isinstance(part, dict):
-                raise Invalid(
-                    f"-i {name}: {key} is set to a value and has parts", next_move="give one of the two"
-                )
+                raise _twice(name)
+        if at[-1] in part:
+            raise _twice(name)
         part[at[-1]] = typed(text, property_schema(schema, at))
     return values
+
+
+def _twice(name: str) -> Invalid:
+    return Invalid(
+        f"-i {name}: the input is given twice, or as a whole and in parts", next_move="give it once"
+    )
 
 
 def from_file(text: bytes, *, file: str, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,28 +70,37 @@ def typed(text: str, schema: Mapping[str, Any]) -> Any:
     kinds = _types(schema)
     if "string" in kinds or not kinds:
         return text
-    if "boolean" in kinds and text.lower() in {"true", "false", "yes", "no", "ja", "nein"}:
-        return text.lower() in {"true", "yes", "ja"}
-    for kind, convert in (("integer", int), ("number", float)):
-        if kind in kinds:
-            try:
-                return convert(text)
-            except ValueError:
-                continue
+    if "boolean" in kinds and text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    if kinds & {"integer", "number"} and _INTEGER.fullmatch(text):
+        return int(text)
+    if "number" in kinds and _DECIMAL.fullmatch(text):
+        return float(text)
     if "array" in kinds:
-        items = schema.get("items", {})
-        return [typed(part.strip(), items) for part in text.split(",") if part.strip()]
+        items = schema.get("items")
+        inner = items if isinstance(items, Mapping) else {}
+        return [typed(part.strip(), inner) for part in text.split(",") if part.strip()]
     return text
+
+
+_TRUTH = {"true": True, "yes": True, "ja": True, "false": False, "no": False, "nein": False}
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}")
 
 
 def checked(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Validate, fill in defaults, wrap secrets; raises `Problems` naming each wrong input."""
-    filled = _with_defaults(dict(values), schema)
-    found = list(check.problems(filled, schema, lambda path: "input " + ".".join(map(str, path))))
-    found += list(_hidden_characters(filled))
+    _refuse_depth(values)
+    filled = _with_defaults(values, schema)
+    found = list(check.problems(filled, schema, _where))
+    found += list(_unreadable(filled))
     if found:
         raise Problems(found)
-    return wrap_secrets(filled, schema)
+    return {name: wrap_secrets(value, property_schema(schema, [name])) for name, value in filled.items()}
+
+
+def _where(path: tuple[str | int, ...]) -> str:
+    return visible("input " + ".".join(map(str, path))) if path else "inputs"
 
 
 def missing(
@@ -88,7 +108,7 @@ def missing(
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Required inputs without a value, deepest first asked: (path, schema of that one)."""
     for name in schema.get("required", ()):
-        sub = schema.get("properties", {}).get(name, {})
+        sub = property_schema(schema, [name])
         if "object" in _types(sub):
             inner = values.get(name)
             yield from missing(inner if isinstance(inner, Mapping) else {}, sub, (*path, name))
@@ -110,37 +130,61 @@ def wrap_secrets(value: Any, schema: Mapping[str, Any]) -> Any:
     if schema.get("secret") is True and isinstance(value, str):
         return Secret(value, rule="a secret input")
     if isinstance(value, Mapping):
-        inner = schema.get("properties", {})
-        return {key: wrap_secrets(item, inner.get(key, {})) for key, item in value.items()}
+        return {key: wrap_secrets(item, property_schema(schema, [key])) for key, item in value.items()}
+    if isinstance(value, list):
+        items = schema.get("items")
+        return [wrap_secrets(item, items if isinstance(items, Mapping) else {}) for item in value]
     return value
 
 
-def _with_defaults(values: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(values)
     for name, sub in schema.get("properties", {}).items():
-        if name not in values and "default" in sub:
-            values[name] = sub["default"]
-        if isinstance(values.get(name), dict):
-            values[name] = _with_defaults(dict(values[name]), sub)
-    return values
+        if not isinstance(sub, Mapping):
+            continue
+        if name not in filled and "default" in sub:
+            filled[name] = copy.deepcopy(sub["default"])
+        if isinstance(filled.get(name), Mapping):
+            filled[name] = _with_defaults(filled[name], sub)
+    return filled
 
 
-def _hidden_characters(value: Any, path: str = "") -> Iterator[Invalid]:
-    """NUL, control and direction-changing characters: what is shown must be what is meant."""
+def _refuse_depth(values: Any) -> None:
+    level = [values]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for value in level
+            if isinstance(value, Mapping | list)
+            for item in (value.values() if isinstance(value, Mapping) else value)
+        ]
+    if level:
+        raise Invalid(f"nested deeper than {MAX_DEPTH} levels", where="inputs", next_move="give plain values")
+
+
+def _unreadable(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[Invalid]:
+    """NUL, control, invisible and direction-changing characters: what is shown must be what is meant."""
     if isinstance(value, str):
-        for character in value:
-            if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co"} and character not in "\n\t":
-                yield Invalid(
-                    f"holds the invisible character U+{ord(character):04X} ({unicodedata.name(character, 'control')})",
-                    where=f"input {path}",
-                    next_move="type the value again by hand",
-                )
-                return
+        hidden = next((c for c in value if is_hidden(c) and c not in "\n\t"), "")
+        if hidden:
+            yield Invalid(
+                f"holds the invisible character U+{ord(hidden):04X} ({unicodedata.name(hidden, 'control')})",
+                where=_where(path),
+                next_move="type the value again by hand",
+            )
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _hidden_characters(item, f"{path}.{key}".lstrip("."))
+            if key.startswith("$"):
+                yield Invalid(
+                    f"the name {visible(key)!r} begins with $",
+                    where=_where(path),
+                    next_move="give it another name",
+                )
+            yield from _unreadable(key, (*path, key))
+            yield from _unreadable(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _hidden_characters(item, f"{path}.{index}")
+            yield from _unreadable(item, (*path, index))
 
 
 def _types(schema: Mapping[str, Any]) -> set[str]:

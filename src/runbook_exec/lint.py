@@ -13,15 +13,9 @@ from runbook_exec import check, duration, render
 from runbook_exec.action import Action, args_schema, every_action, find
 from runbook_exec.change import Nature
 from runbook_exec.errors import Invalid, Problems
-from runbook_exec.model import LANGUAGES, Runbook, Step
-from runbook_exec.runbook_format import templated
-
-ALWAYS_KNOWN = {"site", "run"}
-"""Names that every expression may read: the environment's site values, and the run itself."""
-
-RUN_VALUES = {"id", "ticket", "client", "requester", "environment", "language"}
-
-EVERY_STEP_GIVES = {"changed", "skipped"}
+from runbook_exec.input_schema import RESERVED
+from runbook_exec.lint_names import Names
+from runbook_exec.model import LANGUAGES, Path, Place, Runbook, Step
 
 
 def lint(runbook: Runbook) -> list[Invalid]:
@@ -39,151 +33,209 @@ def refuse_problems(runbook: Runbook) -> None:
 class _Linter:
     def __init__(self, runbook: Runbook) -> None:
         self.runbook = runbook
-        self.inputs: Mapping[str, Any] = runbook.inputs.get("properties", {})
-        self.order = {step.id: number for number, step in enumerate(runbook.steps())}
-        self.steps = {step.id: step for step in runbook.steps()}
+        self.names = Names(runbook)
 
     def problems(self) -> Iterator[Invalid]:
-        yield from self._missing_words(self.runbook.title, f"{self.runbook.file}:1:1", "the runbook's title")
-        yield from self._expression(self.runbook.subject, None)
-        for section in self.runbook.sections:
-            where = str(section.steps[0].place) if section.steps else self.runbook.file
-            yield from self._missing_words(section.title, where, "the section's title")
+        book = self.runbook
+        yield from self._words(book.title, ("title",), "the runbook's title")
+        if book.ticket == "create" and not any(step.uses == "ticket.open" for step in book.steps()):
+            yield self._at(
+                ("ticket",), "ticket: create, but no step opens a ticket", "add a step that uses ticket.open"
+            )
+        yield from self._expression(book.subject, ("subject",), None, "the subject")
+        for number, section in enumerate(book.sections):
+            yield from self._words(section.title, ("sections", number, "title"), "the section's title")
             for step in section.steps:
                 yield from self._step(step)
 
     def _step(self, step: Step) -> Iterator[Invalid]:
-        where = str(step.place)
-        yield from self._missing_words(step.title, where, f"step {step.id!r}: the title")
-        if step.id in self.inputs or step.id in ALWAYS_KNOWN:
-            yield Invalid(
-                f"step {step.id!r} has the name of an input or of a fixed value",
-                where=where,
-                next_move="give the step another id",
+        who = f"step {step.id!r}"
+        yield from self._words(step.title, (*step.path, "title"), f"{who}: the title")
+        if step.id in self.names.inputs or step.id in RESERVED:
+            yield self._at(
+                (*step.path, "id"),
+                f"{who} has the name of an input or of a word that expressions use",
+                "give the step another id",
             )
-        yield from self._expression(step.when, step)
-        yield from self._expression(step.for_each, step)
+        yield from self._condition(step, who)
         if step.gate:
-            for _, text in render.strings(step.gate.rule):
-                yield from self._expression(text, step)
+            for path, text in render.strings(step.gate.rule):
+                yield from self._expression(text, (*step.path, "gate", *path), step, who)
             return
+        yield from self._repetition(step, who)
         action = find(step.uses)
         if action is None:
             known = [other.name for other in every_action()]
-            yield Invalid(
-                f"step {step.id!r} uses {step.uses!r}, which is no action",
-                where=where,
-                next_move=check.nearest(step.uses, known),
+            yield self._at(
+                (*step.path, "uses"),
+                f"{who} uses {step.uses!r}, which is no action",
+                check.nearest(step.uses, known),
             )
             return
-        for _, text in render.strings(step.args):
-            yield from self._expression(text, step)
+        for path, text in render.strings(step.args):
+            yield from self._expression(text, (*step.path, "with", *path), step, f"{who}, {_dotted(path)}")
         yield from self._arguments(step, action)
         yield from self._safety(step, action)
 
-    def _arguments(self, step: Step, action: Action[Any]) -> Iterator[Invalid]:
-        schema = args_schema(action)
-        defs = {name: templated(body) for name, body in schema["$defs"].items()}
-        for problem in check.problems(
-            step.args, {**schema, "$defs": defs}, lambda path: ".".join(["with", *map(str, path)])
-        ):
-            yield Invalid(
-                f"step {step.id!r} ({step.uses}), {problem.where}: {problem.what}",
-                where=str(step.place),
-                next_move=problem.next_move,
+    # Expressions
+
+    def _condition(self, step: Step, who: str) -> Iterator[Invalid]:
+        path = (*step.path, "when")
+        found = list(self._expression(step.when, path, step, f"{who}, when"))
+        yield from found
+        if not step.when or found:
+            return
+        if not render.is_one_expression(step.when):
+            yield self._at(
+                path, f"{who}: when has text around its expression", 'write one expression: "{{ a and b }}"'
             )
+        elif not list(render.names(step.when)):
+            yield from self._constant(step, who, path)
+
+    def _constant(self, step: Step, who: str, path: Path) -> Iterator[Invalid]:
+        try:
+            render.condition(step.when, {})
+        except Invalid as error:
+            yield self._at(path, f"{who}: {error.what}", error.next_move)
+
+    def _repetition(self, step: Step, who: str) -> Iterator[Invalid]:
+        path = (*step.path, "for_each")
+        found = list(self._expression(step.for_each, path, step, f"{who}, for_each"))
+        yield from found
+        if not step.for_each:
+            if step.item != "item":
+                yield self._at(
+                    (*step.path, "as"), f"{who} has as: without for_each:", "remove as:, or add for_each:"
+                )
+            return
+        if step.item in RESERVED or step.item in self.names.inputs or step.item in self.names.steps:
+            yield self._at(
+                (*step.path, "as" if step.item != "item" else "for_each"),
+                f"{who}: {step.item!r} is the name of something else already",
+                "give the element another name with as:",
+            )
+        if found:
+            return
+        if not render.is_one_expression(step.for_each):
+            yield self._at(path, f"{who}: for_each has text around its expression", "write one expression")
+            return
+        reason = self.names.never_a_list(step.for_each)
+        if reason:
+            yield self._at(path, f"{who}: for_each reads {reason}", "name an input or output that is a list")
+
+    def _expression(self, text: str, path: Path, step: Step | None, who: str) -> Iterator[Invalid]:
+        if "{{" not in text and "{%" not in text:
+            return
+        try:
+            wrong = list(self.names.problems(text, step))
+        except Invalid as error:
+            yield self._at(path, f"{who}: {error.what}", error.next_move)
+            return
+        for what, next_move in wrong:
+            yield self._at(path, f"{who} {what}", next_move)
+        failing = render.failing_constant(text)
+        if failing:
+            yield self._at(path, f"{who}: {failing.what}", failing.next_move)
+
+    # Arguments
+
+    def _arguments(self, step: Step, action: Action[Any]) -> Iterator[Invalid]:
+        who = f"step {step.id!r} ({step.uses})"
+        for found in check.findings(step.args, args_schema(action)):
+            if not _decided_later(found):
+                where = f" with.{'.'.join(map(str, found.path))}:" if found.path else ""
+                what = "a secret does not stand in a runbook" if _is_secret(found) else found.what
+                path = (*step.path, "with", *found.path)
+                yield self._at(path, f"{who}{where} {what}", _next_move(found, action))
+        yield from self._keys(step, step.args, (*step.path, "with"))
         for name in ("deadline", "every"):
             value = step.args.get(name)
             if isinstance(value, str) and "{{" not in value:
                 try:
                     duration.seconds(value)
                 except Invalid as error:
-                    yield Invalid(
-                        f"step {step.id!r}, with.{name}: {error.what}",
-                        where=str(step.place),
-                        next_move=error.next_move,
+                    yield self._at(
+                        (*step.path, "with", name), f"{who} with.{name}: {error.what}", error.next_move
                     )
+
+    def _keys(self, step: Step, value: Any, path: Path) -> Iterator[Invalid]:
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                if "{{" in str(key):
+                    yield self._at(
+                        (*path, key),
+                        f"step {step.id!r}: the name {key!r} is not computed",
+                        "expressions stand in values; write the name out",
+                    )
+                yield from self._keys(step, item, (*path, key))
+        elif isinstance(value, list | tuple):
+            for number, item in enumerate(value):
+                yield from self._keys(step, item, (*path, number))
+
+    # Safety and words
 
     def _safety(self, step: Step, action: Action[Any]) -> Iterator[Invalid]:
         writes = action.nature in {Nature.WRITES, Nature.BLIND}
         if writes and not action.can_undo(step.args) and not step.irreversible:
             kind = "destructive " if action.destructive else ""
-            yield Invalid(
+            yield self._at(
+                (*step.path, "uses"),
                 f"step {step.id!r} ({step.uses}) is {kind}without a way back and does not say so",
-                where=str(step.place),
-                next_move="add irreversible: and the reason, for the person who approves it",
+                "add irreversible: and the reason, for the person who approves it",
             )
         if step.irreversible and action.nature in {Nature.COMPUTES, Nature.WAITS}:
-            yield Invalid(
+            yield self._at(
+                (*step.path, "irreversible"),
                 f"step {step.id!r} only reads, so irreversible: says nothing",
-                where=str(step.place),
-                next_move="remove irreversible:",
+                "remove irreversible:",
+            )
+        if "{{" in step.irreversible:
+            yield self._at(
+                (*step.path, "irreversible"),
+                f"step {step.id!r}: irreversible is shown as it is",
+                "write it without {{ }}",
             )
 
-    def _expression(self, text: str, step: Step | None) -> Iterator[Invalid]:
-        where = str(step.place) if step else f"{self.runbook.file}:1:1"
-        who = f"step {step.id!r}" if step else "subject"
-        try:
-            read = list(render.names(text)) if "{{" in text or "{%" in text else []
-        except Invalid as error:
-            yield Invalid(f"{who}: {error.what}", where=where, next_move=error.next_move)
-            return
-        for path in read:
-            problem = self._name(path, step)
-            if problem:
-                yield Invalid(
-                    f"{who} reads {'.'.join(path)!r}, {problem[0]}", where=where, next_move=problem[1]
-                )
-
-    def _name(self, path: tuple[str, ...], step: Step | None) -> tuple[str, str] | None:
-        first = path[0]
-        if step and step.for_each and first == step.item:
-            return None
-        if first == "site":
-            return None
-        if first == "run":
-            wrong = len(path) > 1 and path[1] not in RUN_VALUES
-            return (
-                ("which a run does not have", "allowed: " + ", ".join(sorted(RUN_VALUES))) if wrong else None
-            )
-        if first in self.inputs:
-            return self._input(path)
-        if first in self.order:
-            return self._earlier(path, step)
-        known = sorted({*self.inputs, *self.order, *ALWAYS_KNOWN})
-        return "which is no input and no step", check.nearest(first, known)
-
-    def _input(self, path: tuple[str, ...]) -> tuple[str, str] | None:
-        schema: Any = self.inputs[path[0]]
-        for name in path[1:]:
-            properties = schema.get("properties") if isinstance(schema, Mapping) else None
-            if properties is None:
-                return None
-            if name not in properties:
-                return f"but the input has no {name!r}", check.nearest(name, sorted(properties))
-            schema = properties[name]
-        return None
-
-    def _earlier(self, path: tuple[str, ...], step: Step | None) -> tuple[str, str] | None:
-        source = self.steps[path[0]]
-        if step is None or self.order[source.id] >= self.order[step.id]:
-            return (
-                f"which comes later or is the step itself ({source.place})",
-                "move it up, or read another step",
-            )
-        if step.parallel and step.parallel == source.parallel:
-            return "which runs at the same time", "take one of the two out of parallel"
-        if source.gate:
-            return "which is a gate and gives no value", "read a step"
-        action = find(source.uses)
-        if action is None or len(path) == 1 or source.for_each:
-            return None
-        known = {*action.outputs, *EVERY_STEP_GIVES}
-        if path[1] not in known:
-            return f"but {source.uses} never gives {path[1]!r}", check.nearest(path[1], sorted(known))
-        return None
-
-    def _missing_words(self, words: Mapping[str, str], where: str, what: str) -> Iterator[Invalid]:
+    def _words(self, words: Mapping[str, str], path: Path, what: str) -> Iterator[Invalid]:
         for language in LANGUAGES:
             if not words.get(language, "").strip():
-                yield Invalid(f"{what} has no {language!r}", where=where, next_move=f"add {language}: …")
+                yield self._at(path, f"{what} has no {language!r}", f"add {language}: …")
+        for language, text in words.items():
+            if "{{" in text:
+                yield self._at((*path, language), f"{what} is shown as it is", "write it without {{ }}")
+
+    def _at(self, path: Path, what: str, next_move: str) -> Invalid:
+        return Invalid(what, where=str(self._place(path)), next_move=next_move)
+
+    def _place(self, path: Path) -> Place:
+        return self.runbook.place(path)
+
+
+def _decided_later(found: check.Finding) -> bool:
+    """True where an expression stands, so that only its value can be checked."""
+    if isinstance(found.instance, str):
+        if "{{" not in found.instance:
+            return False
+        try:
+            return render.is_one_expression(found.instance) or found.kind != "type"
+        except Invalid:
+            return True  # told where expressions are checked
+    return found.kind in {"anyOf", "oneOf", "uniqueItems", "contains"} and render.has_expression(
+        found.instance
+    )
+
+
+def _is_secret(found: check.Finding) -> bool:
+    return found.about.get("secret") is True and found.kind == "pattern"
+
+
+def _next_move(found: check.Finding, action: Action[Any]) -> str:
+    if _is_secret(found):
+        return 'name one: "{{ step.value }}" of secret.generate, or a secret input'
+    if found.next_move in {"correct it", "remove it"}:
+        return f"{found.next_move}; `runbook docs {action.name}` shows the arguments"
+    return found.next_move
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(["with", *map(str, path)])

@@ -6,14 +6,16 @@ Loading imports no action; what `uses:` and `with:` mean is checked by `lint`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from runbook_exec import check, document, duration, runbook_format
-from runbook_exec.errors import Invalid, Problems, RunbookError
+from runbook_exec.errors import Invalid, Problems
+from runbook_exec.input_schema import Fetch, InputSchema
 from runbook_exec.model import GateRule, Guards, Mode, OnFailure, Place, Retry, Runbook, Section, Step
 
 Path_ = tuple[str | int, ...]
@@ -22,58 +24,60 @@ Path_ = tuple[str | int, ...]
 def load(path: Path) -> Runbook:
     """Read a runbook file and the schemas it names; raises `Problems` with all that is wrong."""
     try:
-        text = path.read_bytes()
-    except OSError as error:
+        text = _bytes(path)
+    except (OSError, ValueError) as error:
         raise Invalid(
-            f"cannot be read: {error.strerror}",
+            f"cannot be read: {getattr(error, 'strerror', None) or error}",
             where=str(path),
             next_move="`runbook list` shows the runbooks",
         ) from error
-
-    def fetch(name: str) -> str:
-        return (path.parent / name).read_text(encoding="utf-8")
-
-    return parse(
-        text.decode("utf-8", errors="replace") if b"\x00" in text else text, file=str(path), fetch=fetch
-    )
+    return parse(text, file=str(path), fetch=lambda name: _bytes(path.parent / name))
 
 
-def parse(text: str | bytes, *, file: str, fetch: Callable[[str], str]) -> Runbook:
+def _bytes(path: Path) -> bytes:
+    """The file, or just enough of it to see that it is too large."""
+    with path.open("rb") as file:
+        return file.read(document.MAX_BYTES + 1)
+
+
+def parse(text: str | bytes, *, file: str, fetch: Fetch) -> Runbook:
     """Build a `Runbook` from text; `fetch` reads a schema file by the relative path in `$ref`."""
     doc = document.parse(text, file=file)
     return _Reader(doc, text.decode() if isinstance(text, bytes) else text, file, fetch).runbook()
 
 
 class _Reader:
-    def __init__(self, doc: document.Document, source: str, file: str, fetch: Callable[[str], str]) -> None:
+    def __init__(self, doc: document.Document, source: str, file: str, fetch: Fetch) -> None:
         self.doc, self.source, self.file, self.fetch = doc, source, file, fetch
         self.problems: list[Invalid] = []
-        self.schemas: dict[str, Any] = {}
 
     def runbook(self) -> Runbook:
-        self._check((), self.doc.data, runbook_format.RUNBOOK)
-        if not isinstance(self.doc.data, dict):
-            raise Problems(self.problems)
         data = self.doc.data
+        if not isinstance(data, dict):
+            what = "the file is empty" if data is None else "a runbook is a mapping"
+            raise Invalid(what, where=str(self.doc.place(())), next_move="begin with runbook: and its name")
+        self._check((), data, runbook_format.RUNBOOK)
         raw_sections = data.get("sections")
         sections = tuple(
             self._section(("sections", index), raw)
             for index, raw in enumerate(raw_sections if isinstance(raw_sections, list) else [])
             if isinstance(raw, dict)
         )
-        inputs = self._resolved(data.get("inputs", {"type": "object"}), ("inputs",))
-        self._check_inputs_schema(inputs)
+        schema = InputSchema(self.doc, self.file, self.fetch)
+        raw_inputs = data.get("inputs", {"type": "object"})
+        inputs = schema.read(raw_inputs) if isinstance(raw_inputs, dict) else {}
+        self.problems += schema.problems
         self._check_ids(sections)
         if self.problems:
-            raise Problems(self.problems)
+            raise Problems(sorted(self.problems, key=_by_place))
         guards = data.get("guards", {})
         return Runbook(
             name=data["runbook"],
             title=_words(data["title"]),
             file=self.file,
-            digest=_digest({"document": data, "schemas": self.schemas}),
+            digest=_digest({"document": data, "schemas": schema.raw}),
             source=self.source,
-            schemas=self.schemas,
+            schemas=schema.raw,
             inputs=inputs,
             subject=data.get("subject", ""),
             ticket=data.get("ticket", "optional"),
@@ -82,6 +86,7 @@ class _Reader:
             ),
             sections=sections,
             triggers=tuple(data.get("triggers", ())),
+            places=self.doc.places,
         )
 
     def _section(self, path: Path_, raw: dict[str, Any]) -> Section:
@@ -120,7 +125,14 @@ class _Reader:
             if human
             else runbook_format.STEP
         )
-        if not self._check(path, raw, {**schema, "$defs": {"gate": runbook_format.GATE_RULE}}):
+        if not self._check(path, raw, {**schema, "$defs": runbook_format.GATE_DEFS}):
+            return None
+        if raw.get("on_failure") == "undo":
+            self._problem(
+                (*path, "on_failure"),
+                "on_failure: undo cannot be done yet: this version undoes nothing by itself",
+                "write stop: the run then ends with what was done, what was not, and the command to go on",
+            )
             return None
         place = self.doc.place(path)
         title = _words(raw.get("title", {"en": "Approval", "de": "Freigabe"} if "gate" in raw else ""))
@@ -129,6 +141,7 @@ class _Reader:
             "title": title,
             "place": place,
             "when": raw.get("when", ""),
+            "path": path,
         }
         if "gate" in raw:
             rule = {key: value for key, value in raw["gate"].items() if key != "expires"}
@@ -171,42 +184,6 @@ class _Reader:
                     )
                 seen.setdefault(step.id, step.place)
 
-    def _resolved(self, schema: Any, path: Path_) -> Any:
-        """The schema with `$ref: file` replaced by that file's content."""
-        if isinstance(schema, list):
-            return [self._resolved(item, (*path, index)) for index, item in enumerate(schema)]
-        if not isinstance(schema, dict):
-            return schema
-        name = schema.get("$ref")
-        if isinstance(name, str) and not name.startswith("#"):
-            return {**self._schema_file(name, path), **{k: v for k, v in schema.items() if k != "$ref"}}
-        return {key: self._resolved(value, (*path, key)) for key, value in schema.items()}
-
-    def _schema_file(self, name: str, path: Path_) -> dict[str, Any]:
-        relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts:
-            self._problem(path, f"$ref {name!r} leaves the folder", "put the schema beside the runbook")
-            return {}
-        if name not in self.schemas:
-            try:
-                self.schemas[name] = document.parse(self.fetch(name), file=name).data
-            except OSError:
-                self._problem((*path, "$ref"), f"the schema {name!r} does not exist", "correct the path")
-                return {}
-            except RunbookError as error:
-                self._problem((*path, "$ref"), f"the schema {name!r} does not load: {error}", "")
-                return {}
-        found = self.schemas[name]
-        return found if isinstance(found, dict) else {}
-
-    def _check_inputs_schema(self, inputs: Any) -> None:
-        import jsonschema_rs
-
-        try:
-            jsonschema_rs.Draft202012Validator(inputs)
-        except (jsonschema_rs.ValidationError, ValueError, TypeError) as error:
-            self._problem(("inputs",), f"inputs is no JSON Schema: {str(error).splitlines()[0]}", "")
-
     def _check(self, path: Path_, data: Any, schema: Mapping[str, Any]) -> bool:
         found = list(check.problems(data, schema, lambda inner: str(self.doc.place((*path, *inner)))))
         self.problems += found
@@ -214,6 +191,11 @@ class _Reader:
 
     def _problem(self, path: Path_, what: str, next_move: str) -> None:
         self.problems.append(Invalid(what, where=str(self.doc.place(path)), next_move=next_move))
+
+
+def _by_place(problem: Invalid) -> tuple[str, int, int]:
+    place = re.search(r":(\d+):(\d+)$", problem.where)
+    return (problem.where[: place.start()], int(place[1]), int(place[2])) if place else (problem.where, 0, 0)
 
 
 def _words(title: Any) -> dict[str, str]:

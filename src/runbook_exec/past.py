@@ -14,6 +14,6 @@ def runbook_of(run: Run) -> Runbook:
     started = run.started
 
     def fetch(name: str) -> str:
-        return json.dumps(started["schemas"][name])
+        return json.dumps(started["schemas"][name], ensure_ascii=False)
 
     return load.parse(started["source"], file=started["file"], fetch=fetch)

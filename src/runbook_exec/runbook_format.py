@@ -32,21 +32,33 @@ ID: dict[str, Any] = {
     "description": "the step's name for later expressions",
 }
 
-GATE_RULE: dict[str, Any] = {
+_PARTIES = ("all", "any", "person", "group", "role")
+
+_INNER_GATE: dict[str, Any] = {
     "type": "object",
-    "description": "who must agree",
+    "description": "who must agree: one of all, any, person, group, role",
     "properties": {
         "all": {"type": "array", "items": {"$ref": "#/$defs/gate"}, "minItems": 1},
         "any": {"type": "array", "items": {"$ref": "#/$defs/gate"}, "minItems": 1},
-        "person": _TEXT,
-        "group": _TEXT,
-        "role": _TEXT,
-        "count": {"type": "integer", "minimum": 1},
-        "expires": _DURATION,
+        "person": {**_TEXT, "description": "one person, by name or expression"},
+        "group": {**_TEXT, "description": "members of a group"},
+        "role": {**_TEXT, "description": "holders of a role"},
+        "count": {"type": "integer", "minimum": 1, "description": "how many of them; 1 if left out"},
     },
-    "minProperties": 1,
+    "oneOf": [{"required": [party]} for party in _PARTIES],
     "additionalProperties": False,
 }
+
+GATE_RULE: dict[str, Any] = {
+    **_INNER_GATE,
+    "properties": {
+        **_INNER_GATE["properties"],
+        "expires": {**_DURATION, "description": "how long it may stay open to decisions: 48h"},
+    },
+}
+
+GATE_DEFS: dict[str, Any] = {"gate": _INNER_GATE}
+"""For schemas that hold `GATE`."""
 
 STEP_PROPERTIES: dict[str, Any] = {
     "id": ID,
@@ -59,11 +71,15 @@ STEP_PROPERTIES: dict[str, Any] = {
     "mode": {"enum": [mode.value for mode in Mode], "description": "who does it and how it is confirmed"},
     "retry": {
         "type": "object",
+        "description": "how often a step that met a passing trouble is tried, and the first pause",
         "properties": {"attempts": {"type": "integer", "minimum": 1, "maximum": 10}, "backoff": _DURATION},
         "additionalProperties": False,
     },
-    "timeout": _DURATION,
-    "on_failure": {"enum": [choice.value for choice in OnFailure]},
+    "timeout": {**_DURATION, "description": "how long the step may take: 10m if left out"},
+    "on_failure": {
+        "enum": [*(choice.value for choice in OnFailure), "undo"],
+        "description": "what a failed step means: stop the run, or continue past it",
+    },
     "irreversible": {**_TEXT, "description": "why this cannot be taken back"},
 }
 
@@ -87,7 +103,7 @@ GATE: dict[str, Any] = {
     "properties": {
         "id": ID,
         "title": TITLE,
-        "gate": {"$ref": "#/$defs/gate"},
+        "gate": GATE_RULE,
         "when": STEP_PROPERTIES["when"],
     },
     "additionalProperties": False,
@@ -104,10 +120,18 @@ RUNBOOK: dict[str, Any] = {
     "type": "object",
     "required": ["runbook", "title", "sections"],
     "properties": {
-        "runbook": {"type": "string", "pattern": "^[a-z][a-z0-9-]*$", "maxLength": 60},
+        "runbook": {
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9-]*$",
+            "maxLength": 60,
+            "description": "its name, in small letters, digits and hyphens",
+        },
         "title": TITLE,
         "description": TITLE,
-        "ticket": {"enum": ["required", "create", "optional"]},
+        "ticket": {
+            "enum": ["required", "create", "optional"],
+            "description": "must a ticket be named, does a step open one, or neither",
+        },
         "subject": {**_TEXT, "description": "who or what the run is about; one run at a time for each"},
         "inputs": {
             "type": "object",
@@ -115,14 +139,24 @@ RUNBOOK: dict[str, Any] = {
         },
         "guards": {
             "type": "object",
+            "description": "limits that are checked before anything is written",
             "properties": {
-                "max_changes": {"type": "integer", "minimum": 1},
-                "protected": {"type": "array", "items": _TEXT},
+                "max_changes": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "more are refused; 40 if left out",
+                },
+                "protected": {
+                    "type": "array",
+                    "items": _TEXT,
+                    "description": "classes of objects that no step may touch, as the environment names them",
+                },
             },
             "additionalProperties": False,
         },
         "sections": {
             "type": "array",
+            "description": "the checklist, from top to bottom",
             "minItems": 1,
             "items": {
                 "type": "object",
@@ -131,89 +165,8 @@ RUNBOOK: dict[str, Any] = {
                 "additionalProperties": False,
             },
         },
-        "triggers": {"type": "array", "items": {"type": "object"}},
+        "triggers": {"type": "array", "items": {"type": "object"}, "description": "what may start it"},
     },
     "additionalProperties": False,
-    "$defs": {"gate": GATE_RULE},
+    "$defs": GATE_DEFS,
 }
-
-
-def editor_schema(arguments: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The whole format with every action's arguments, for editors that complete and check YAML.
-
-    `arguments` maps an action's name to the JSON Schema of its `with:`.
-    """
-    defs: dict[str, Any] = {"gate": GATE_RULE}
-    branches: list[dict[str, Any]] = []
-    for name, schema in sorted(arguments.items()):
-        inner = schema.get("$defs", {})
-        key = name.replace(".", "_")
-        for part, body in inner.items():
-            defs[f"{key}_{part}"] = _renamed(templated(body), key)
-        properties = {
-            **STEP_PROPERTIES,
-            "uses": {"const": name},
-            "with": {"$ref": f"#/$defs/{key}_{schema['$ref'].rpartition('/')[2]}"},
-        }
-        branches.append(
-            {
-                "if": {"properties": {"uses": {"const": name}}, "required": ["uses"]},
-                "then": {"properties": properties},
-            }
-        )
-    defs["step"] = {
-        **STEP,
-        "properties": {**STEP_PROPERTIES, "uses": {"enum": sorted(arguments)}},
-        "allOf": branches,
-    }
-    defs["item"] = {"anyOf": [{"$ref": "#/$defs/step"}, HUMAN_STEP, GATE, _parallel_of_steps()]}
-    sections = {**RUNBOOK["properties"]["sections"]}
-    section = {**sections["items"], "properties": {**sections["items"]["properties"]}}
-    section["properties"]["steps"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/item"}}
-    sections["items"] = section
-    return {
-        "$schema": SCHEMA_ID,
-        "title": "Runbook",
-        **RUNBOOK,
-        "properties": {**RUNBOOK["properties"], "sections": sections},
-        "$defs": defs,
-    }
-
-
-def templated(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema of arguments in which any value may also be a text with `{{ … }}`."""
-    out = dict(schema)
-    if "properties" in out:
-        out["properties"] = {
-            name: {"anyOf": [templated(sub), {"type": "string", "pattern": "\\{\\{"}], **_described(sub)}
-            for name, sub in out["properties"].items()
-        }
-    if isinstance(out.get("items"), dict):
-        out["items"] = {"anyOf": [templated(out["items"]), {"type": "string", "pattern": "\\{\\{"}]}
-    if isinstance(out.get("additionalProperties"), dict):
-        out["additionalProperties"] = {
-            "anyOf": [templated(out["additionalProperties"]), {"type": "string", "pattern": "\\{\\{"}]
-        }
-    return out
-
-
-def _described(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": schema["description"]} if "description" in schema else {}
-
-
-def _renamed(value: Any, key: str) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: f"#/$defs/{key}_{item.rpartition('/')[2]}"
-            if name == "$ref" and isinstance(item, str)
-            else _renamed(item, key)
-            for name, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_renamed(item, key) for item in value]
-    return value
-
-
-def _parallel_of_steps() -> dict[str, Any]:
-    steps = {"type": "array", "minItems": 2, "items": {"anyOf": [{"$ref": "#/$defs/step"}, HUMAN_STEP]}}
-    return {**PARALLEL, "properties": {"parallel": steps}}

@@ -397,6 +397,10 @@ def test_names_are_the_longest_dotted_paths():
     ]
 
 
+def test_what_is_read_only_after_asking_is_guarded():
+    assert render.guarded("{{ a or b.c }} {{ d if e else f.g }} {{ h and i }}") == {"b", "d", "f", "i"}
+
+
 def test_names_that_a_text_first_asks_for_are_guarded():
     assert render.guarded("{{ a.b | default('x') }} {{ c.d is defined }} {{ e.skipped }} {{ f.g }}") == {
         "a",

@@ -148,10 +148,15 @@ def schema() -> None:
     For VS Code:  runbook schema > .vscode/runbook.schema.json
                   and in settings.json  "yaml.schemas": {".vscode/runbook.schema.json": "runbooks/*.yaml"}
     """
-    from runbook_exec.action import args_schema, every_action
-    from runbook_exec.runbook_format import editor_schema
+    import inspect
 
-    click.echo(json.dumps(editor_schema({a.name: args_schema(a) for a in every_action()}), indent=2))
+    from runbook_exec.action import args_schema, every_action
+    from runbook_exec.editor_schema import editor_schema
+
+    actions = list(every_action())
+    explained = {each.name: inspect.cleandoc(type(each).__doc__ or "") for each in actions}
+    whole = editor_schema({each.name: args_schema(each) for each in actions}, explained)
+    click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
 
 
 @click.command()
