@@ -88,8 +88,14 @@ def _explained(error: Any, schema: Mapping[str, Any]) -> Iterator[Finding]:
         case "required" | "dependentRequired":
             label = f" in {path[-1]!r}" if path else ""
             name = kind["property"]
-            meaning = _described(about.get("properties", {}).get(name), ": ")
-            yield _found(error, about, path, f"{name!r} is missing{label}", f"add {name}: …{meaning}")
+            meaning = _described(about.get("properties", {}).get(name), "wanted: ")
+            yield _found(
+                error,
+                about,
+                path,
+                f"{name!r} is missing{label}",
+                f"add {name}: …" + (f" ({meaning})" if meaning else ""),
+            )
         case "anyOf" | "oneOf":
             yield from _of_branches(error, kind.get("context", ()), schema, about)
         case "propertyNames":
@@ -98,8 +104,10 @@ def _explained(error: Any, schema: Mapping[str, Any]) -> Iterator[Finding]:
             secret = about.get("secret") is True
             what = f"{_value(error.instance, secret=secret)} {_sentence(name, kind, about)}"
             options = [str(option) for option in kind.get("options", ())]
-            move = nearest("" if secret else str(error.instance), options) if options else _meaning(about)
-            yield _found(error, about, path, what, move or _default_move(name, error.instance))
+            move = nearest("" if secret else str(error.instance), options) if options else ""
+            if name == "type" and "string" in kind["types"] and isinstance(error.instance, int | float):
+                move = "put it in quotes"
+            yield _found(error, about, path, what, move or _meaning(about))
 
 
 def _found(error: Any, about: Mapping[str, Any], path: Path, what: str, next_move: str) -> Finding:
@@ -118,8 +126,8 @@ def _of_branches(
 ) -> Iterator[Finding]:
     """Of several allowed forms, what is wrong with the one that was probably meant."""
     path, own = tuple(error.instance_path), len(error.instance_path)
-    branches = [list(branch) for branch in context if branch]
-    if not branches:
+    branches = [list(branch) for branch in context]
+    if not all(branches):  # a branch without an error fits
         yield _found(error, about, path, "more than one of the allowed forms fits", "give one of them")
         return
     meant = max(branches, key=lambda branch: max(len(inner.instance_path) for inner in branch))
@@ -153,7 +161,7 @@ def _of_branches(
     what = (
         f"{_value(error.instance)} is not {_either(types)}" if types else "this has none of the allowed forms"
     )
-    yield _found(error, about, path, what, _meaning(about) or _default_move("type", error.instance))
+    yield _found(error, about, path, what, _meaning(about))
 
 
 _SENTENCES = {
@@ -201,12 +209,6 @@ def _value(value: Any, *, secret: bool = False) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _default_move(name: str, instance: Any) -> str:
-    if name == "type" and isinstance(instance, bool | int | float):
-        return "put it in quotes if it is a text"
-    return "correct it"
-
-
 def nearest(word: str, known: list[str]) -> str:
     """`did you mean …?`, or the list to choose from."""
     close = get_close_matches(word, known, 1, 0.6)
@@ -216,7 +218,7 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def _meaning(about: Mapping[str, Any]) -> str:
-    return _described(about, "this is ").strip()
+    return _described(about, "wanted: ").strip()
 
 
 def _described(about: Any, lead: str) -> str:

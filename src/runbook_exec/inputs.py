@@ -92,11 +92,18 @@ def checked(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, A
     """Validate, fill in defaults, wrap secrets; raises `Problems` naming each wrong input."""
     _refuse_depth(values)
     filled = _with_defaults(values, schema)
-    found = list(check.problems(filled, schema, _where))
-    found += list(_unreadable(filled))
+    unreadable = list(_unreadable(filled))
+    found = [*_unfit(filled, schema), *unreadable]
     if found:
         raise Problems(found)
     return {name: wrap_secrets(value, property_schema(schema, [name])) for name, value in filled.items()}
+
+
+def _unfit(values: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Invalid]:
+    try:
+        return list(check.problems(values, schema, _where))
+    except UnicodeEncodeError:
+        return []  # half a character; told as unreadable
 
 
 def _where(path: tuple[str | int, ...]) -> str:

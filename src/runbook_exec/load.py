@@ -146,8 +146,9 @@ class _Reader:
         if "gate" in raw:
             rule = {key: value for key, value in raw["gate"].items() if key != "expires"}
             expires = raw["gate"].get("expires")
+            at = (*path, "gate", "expires")
             return Step(
-                **common, gate=GateRule(rule=rule, expires=duration.seconds(expires) if expires else None)
+                **common, gate=GateRule(rule=rule, expires=self._seconds(at, expires) if expires else None)
             )
         retry = raw.get("retry", {})
         return Step(
@@ -158,13 +159,24 @@ class _Reader:
             item=raw.get("as", "item"),
             mode=Mode(raw.get("mode", "auto")),
             retry=Retry(
-                attempts=retry.get("attempts", 1), backoff=duration.seconds(retry.get("backoff", "2s"))
+                attempts=retry.get("attempts", 1),
+                backoff=self._seconds((*path, "retry", "backoff"), retry.get("backoff", "2s")),
             ),
-            timeout=duration.seconds(raw.get("timeout", "10m")),
+            timeout=self._seconds((*path, "timeout"), raw.get("timeout", "10m")),
             on_failure=OnFailure(raw.get("on_failure", "stop")),
             irreversible=raw.get("irreversible", ""),
             parallel=parallel,
         )
+
+    def _seconds(self, path: Path_, text: str) -> float:
+        try:
+            length = duration.seconds(text)
+        except Invalid as error:
+            self._problem(path, error.what, error.next_move)
+            return 1.0
+        if not length:
+            self._problem(path, f"{text!r} is no time at all", "write how long it may take: 10m")
+        return length
 
     @staticmethod
     def _human_args(raw: dict[str, Any], title: Mapping[str, str]) -> dict[str, Any]:

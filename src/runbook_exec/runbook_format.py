@@ -63,7 +63,11 @@ GATE_DEFS: dict[str, Any] = {"gate": _INNER_GATE}
 STEP_PROPERTIES: dict[str, Any] = {
     "id": ID,
     "title": TITLE,
-    "uses": {"type": "string", "pattern": "^[a-z]+\\.[a-z_]+$", "description": "the action"},
+    "uses": {
+        "type": "string",
+        "pattern": "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$",
+        "description": "the action, as in ldap.user",
+    },
     "with": {"type": "object", "description": "the action's arguments; strings may hold {{ … }}"},
     "when": {**_EXPRESSION, "description": "do this step only if the expression is true"},
     "for_each": {**_EXPRESSION, "description": "do this step once for each element of a list"},
