@@ -66,16 +66,26 @@ class SqliteStore:
             raise self._trouble(error) from error
 
     def _prepare(self) -> None:
-        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
-            self._db.executescript(self._sql["tables"])
-            self._db.execute(self._sql["set_version"], (str(SCHEMA_VERSION),))
-        (found,) = self._db.execute(self._sql["version"]).fetchone()
-        if int(found) > SCHEMA_VERSION:
+        found = self._version()
+        if found is None:
+            # All tables or none: whoever is killed in here leaves an empty file.
+            with self._transaction() as db:
+                for statement in self._sql["tables"].split(";\n"):
+                    db.execute(statement)
+                db.execute(self._sql["set_version"], (str(SCHEMA_VERSION),))
+        elif found > SCHEMA_VERSION:
             raise JournalError(
                 f"the journal has schema {found}, this program knows {SCHEMA_VERSION}",
                 where=str(self._path),
                 next_move="use the newer program",
             )
+
+    def _version(self) -> int | None:
+        """The schema that the file was made with; None where it has none yet."""
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+            return None
+        row = self._db.execute(self._sql["version"]).fetchone()
+        return int(row[0]) if row else None
 
     def close(self) -> None:
         self._db.close()
