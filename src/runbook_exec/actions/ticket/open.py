@@ -49,10 +49,12 @@ class Open(Action[OpenArgs]):
         found = facts.get(Ref("ticket.key", args.key)) if args.key else None
         after: dict[str, Json] = {"status": "open", "title": args.title, "text": args.text}
         after |= {name: value for name in ("queue", "requester") if (value := getattr(args, name))}
+        # The same before and after: a run that was killed in between must know its own ticket again.
+        target = f"ticket: {args.title}"
         if found is not None:
             return Change(
                 action=self.name,
-                target=f"ticket {found['id']}",
+                target=target,
                 identity=found["id"],
                 before={"id": found["id"]},
                 after={"id": found["id"]},
@@ -64,7 +66,7 @@ class Open(Action[OpenArgs]):
             )
         return Change(
             action=self.name,
-            target=f"{NEW}: {args.title}",
+            target=target,
             before=None,
             after=after,
             says={"en": f"Open a ticket: {args.title}", "de": f"Ticket eröffnen: {args.title}"},
