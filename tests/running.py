@@ -12,7 +12,7 @@ from typing import Any
 from runbook_exec import load, recover, report
 from runbook_exec.action import Answer, Question
 from runbook_exec.drift import line_body
-from runbook_exec.execute import advance
+from runbook_exec.execute import advance, outputs_so_far
 from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, Word, replay
 from runbook_exec.plan import Plan, Scope, make_plan
 from runbook_exec.scribe import Scribe
@@ -100,6 +100,26 @@ class Bench:
         if replan:
             scribe.add(Kind.PLANNED, _plan_body(self.plan(runbook, **inputs)))
         return self._advance(runbook, scribe, {**lost_secrets(found.started["inputs"]), **inputs})
+
+    def replan(self, runbook: load.Runbook, *, run: str = "r1", **inputs: Any) -> Run:
+        """Go on with a new plan for what is left, agreed to as it is."""
+        lease = self.store.acquire(run, owner="p4", now=1, until=0)
+        scribe = self._scribe(replay(self.store.events(run)), lease)
+        scope = Scope(inputs=inputs, site={}, run={"id": "r1"})
+        scope.outputs.update(outputs_so_far(runbook, scribe.run))
+        plan = make_plan(
+            runbook,
+            scope=scope,
+            read=self.far.read,
+            client="c",
+            environment="test",
+            key=KEY,
+            skip=frozenset(scope.outputs),
+        )
+        over = [line for line in scribe.run.plan["lines"] if line["step"].partition("[")[0] in scope.outputs]
+        lines = [*over, *map(line_body, plan.lines)]
+        scribe.add(Kind.PLANNED, {"digest": plan.digest, "lines": lines})
+        return self._advance(runbook, scribe, inputs)
 
     def say(self, step: str, how: Word, *, run: str = "r1") -> Run:
         """A person's word on a step in doubt."""

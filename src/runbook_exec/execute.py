@@ -21,7 +21,7 @@ from runbook_exec.plan import Line, Scope, Status, gathered_outputs, plan_again,
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, error_body
 from runbook_exec.surroundings import Surroundings
-from runbook_exec.values import lost_secrets
+from runbook_exec.values import kept
 
 
 def advance(runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings) -> Run:
@@ -179,7 +179,7 @@ def _outputs_of(record: StepRecord) -> dict[str, Any]:
     """What later steps read of a recorded step."""
     if record.status is StepStatus.SKIPPED:
         return {"skipped": True, "changed": False}
-    return {**lost_secrets(record.outputs), "changed": record.changed, "skipped": False}
+    return {**kept(record.outputs), "changed": record.changed, "skipped": False}
 
 
 def _index(label: str) -> int:

@@ -63,6 +63,16 @@ def _still_to_come(mark: Mapping[str, Json]) -> Deferred:
     return deferred
 
 
+def kept(value: Json) -> Json:
+    """The stored outputs of a step → values, as `lost_secrets`; what never became known is `Deferred` again."""
+    if isinstance(value, Mapping):
+        if "$deferred" in value:
+            step, _, path = str(value["$deferred"]).partition(".")
+            return Deferred(step, path, tuple(value.get("$parts", ())))
+        return lost_secrets(value) if "$secret" in value else {key: kept(item) for key, item in value.items()}
+    return [kept(item) for item in value] if isinstance(value, list) else value
+
+
 def named(value: Json, step: str) -> Json:
     """The value with every "this" of an action replaced by the step's id."""
     if isinstance(value, Deferred):

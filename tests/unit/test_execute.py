@@ -353,3 +353,28 @@ def test_do_confirm_items_that_nobody_confirms_wait(bench):
     assert bench.start(runbook).status is RunStatus.WAITING
     bench.answer = lambda question: Answer(who="mia")
     assert bench.resume(runbook).status is RunStatus.DONE
+
+
+def test_a_conflict_is_settled_by_a_new_plan_that_was_agreed_to(bench):
+    runbook = bench.runbook(TWO)
+    kill_at(bench, Kind.INTENT, "one")
+    with pytest.raises(Killed):
+        bench.start(runbook)
+    bench.on_event = lambda event, run: None
+    bench.far.things["a"] = {"id": "other", "colour": "blue"}
+    assert bench.resume(runbook).status is RunStatus.DRIFTED
+    assert bench.replan(runbook).status is RunStatus.DONE
+    assert bench.far.things["a"] == {"id": "other", "colour": "red"}
+
+
+def test_a_step_taken_as_done_gives_no_value_that_nobody_knows(bench):
+    runbook = bench.runbook(TWO)
+    kill_at(bench, Kind.INTENT, "one")
+    with pytest.raises(Killed):
+        bench.start(runbook)
+    bench.on_event = lambda event, run: None
+    bench.say("one", Word.DONE)
+    run = bench.resume(runbook)
+    assert run.status is RunStatus.FAILED
+    assert "a value is missing" in run.why
+    assert bench.far.writes == []
