@@ -12,17 +12,20 @@ import click
 from runbook_exec import check, inputs
 from runbook_exec.action import Answer, Question
 from runbook_exec.cli.options import in_terminal
+from runbook_exec.cli.words import say
 from runbook_exec.errors import Invalid
 from runbook_exec.visible import visible
 
 
-def collect(schema: Mapping[str, Any], pairs: tuple[str, ...], file: str | None) -> dict[str, Any]:
+def collect(
+    schema: Mapping[str, Any], pairs: tuple[str, ...], file: str | None, *, language: str
+) -> dict[str, Any]:
     """All inputs: from the file, then `-i` over it, then asked for where a person is there."""
     values = _from_file(file, schema) if file else {}
     values = inputs.merged(values, inputs.from_pairs(pairs, schema))
     if in_terminal() and file != "-":
         for path, sub in list(inputs.missing(values, schema)):
-            _set(values, path, _asked(path, sub))
+            _set(values, path, _asked(path, sub, language))
     return values
 
 
@@ -36,13 +39,13 @@ def _from_file(file: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return inputs.from_file(text, file=file, schema=schema)
 
 
-def _asked(path: tuple[str, ...], schema: Mapping[str, Any]) -> Any:
+def _asked(path: tuple[str, ...], schema: Mapping[str, Any], language: str) -> Any:
     """Ask until the answer fits the schema."""
     about = schema.get("description", "")
     options = schema.get("enum")
     click.echo(f"{'.'.join(path)}" + (f" – {about}" if about else ""))
     if options:
-        click.echo("  one of: " + ", ".join(map(str, options)))
+        click.echo(say(language, "one of", ", ".join(map(str, options))))
     while True:
         text = click.prompt("  ", prompt_suffix="> ", hide_input=schema.get("secret") is True)
         value = inputs.typed(text, schema)
@@ -61,33 +64,33 @@ def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     values[path[-1]] = value
 
 
-def ask(question: Question, who: str) -> Answer | None:
+def ask(question: Question, who: str, language: str) -> Answer | None:
     """Put a checklist item to the person; None where they say it is not done."""
     click.echo()
     click.echo(click.style(f"▢ {visible(question.title)}", bold=True))
     if question.text:
         click.echo(visible(question.text))
-    _show_once(question)
+    _show_once(question, language)
     for item in question.items:
         if not click.confirm(f"  {visible(item)}", default=True):
             return None
-    if not click.confirm("  Done?" if not question.items else "  All done?", default=False):
+    if not click.confirm(say(language, "all done" if question.items else "is done"), default=False):
         return None
     return Answer(who=who)
 
 
-def _show_once(question: Question) -> None:
+def _show_once(question: Question, language: str) -> None:
     """Show secrets until Enter is pressed, then take them off the screen."""
     if not question.reveal:
         return
     lines = [f"    {name}: {secret.reveal()}" for name, secret in question.reveal.items()]
-    click.echo("  shown once; press Enter when it is written down or handed over")
+    click.echo(say(language, "shown once"))
     for line in lines:
         click.echo(line)
     click.prompt("  ", default="", show_default=False, prompt_suffix="")
     if sys.stdout.isatty():
         click.echo(f"\x1b[{len(lines) + 1}A\x1b[J", nl=False)
-    click.echo("  (taken off the screen)")
+    click.echo(say(language, "taken off"))
 
 
 def rehearsed(question: Question) -> Answer:

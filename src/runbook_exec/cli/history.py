@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from runbook_exec.cli import options
+from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
 
 
@@ -51,12 +52,15 @@ def _list(app: Any, limit: int, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
         return
+    language = app.desk.language
     if not found:
-        click.echo("No runs yet. `runbook list` shows the runbooks.")
-    for row in found:
+        click.echo(say(language, "no runs"))
+    standing = [say(language, f"status {row['status']}") for row in found]
+    width = max(map(len, standing), default=0)
+    for row, stands in zip(found, standing, strict=True):
         click.echo(
             visible(
-                f"{row['run']}  {row['status']:<9} {row['runbook']:<20} {row['subject']:<12} "
+                f"{row['run']}  {stands:<{width}}  {row['runbook']:<20} {row['subject']:<12} "
                 f"{row['started'][:16].replace('T', ' ')} UTC  {row['by']}"
             )
         )
@@ -68,7 +72,9 @@ def _checklist(run: Any, runbook: Any, language: str) -> None:
     from runbook_exec import report
     from runbook_exec.cli.checklist import COLOURS
 
-    click.echo(f"{report.titled(runbook.title, language)} – run {run.id}: {run.status.value}")
+    click.echo(
+        f"{report.titled(runbook.title, language)} – {run.id}: " + say(language, f"status {run.status.value}")
+    )
     if run.why:
         click.echo(f"  {visible(run.why)}")
     section = -1

@@ -94,7 +94,7 @@ def fault(name: str | None, *, off: bool, times: int | None, figures: tuple[str,
         active = process.active_faults(_folder())
         for known, says in faults.KNOWN.items():
             mark = click.style("on ", fg="yellow") if known in active else "off"
-            click.echo(f"  {mark}  {known:<20} {says}")
+            click.echo(f"  {mark}  {known:<22} {says}")
         return
     process.fault(_folder(), name, off=off, times=times, figures=_figures(figures))
     click.echo(f"{name} is {'off' if off else 'on'}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import click
 
 from runbook_exec.cli import asking, options
 from runbook_exec.cli.checklist import Lines, Live
+from runbook_exec.cli.words import say
 from runbook_exec.errors import EXIT_IN_DOUBT, EXIT_WAITING, Invalid, Refused
 from runbook_exec.visible import visible
 
@@ -55,9 +57,9 @@ def plan(runbook: str, **given: Any) -> int:
       runbook plan onboard-employee -i person.surname=Berg … --json | jq .digest
     """
     app, parsed = _opened(runbook, given)
-    made = app.plan(
-        parsed, asking.collect(parsed.inputs, given["pairs"], given["file"]), ticket=given["ticket"]
-    )
+    values = _inputs(app, parsed, given)
+    with _reading(app):
+        made = app.plan(parsed, values, ticket=given["ticket"])
     show(made, app, given)
     return Refused.exit_code if made.refusals else 0
 
@@ -91,21 +93,26 @@ def run(
             where=f"environment {app.environment.name!r}",
             next_move="leave it out",
         )
-    values = asking.collect(parsed.inputs, given["pairs"], given["file"])
+    values = _inputs(app, parsed, given)
     run_id = new_run_id()
-    made = app.plan(parsed, values, ticket=given["ticket"], run=run_id)
+    with _reading(app):
+        made = app.plan(parsed, values, ticket=given["ticket"], run=run_id)
     if not given["as_json"]:
         show(made, app, given)
     if made.refusals:
-        raise Refused("this plan may not be started: " + "; ".join(made.refusals), where=parsed.file)
+        raise Refused(
+            say(app.desk.language, "refused", "; ".join(made.refusals)),
+            where=parsed.file,
+            next_move=say(app.desk.language, "refused next"),
+        )
     if made.is_empty:
-        _nothing(made, given)
+        _nothing(made, app.desk.language, given)
         return 0
     if app.environment.ask_before_writing and not yes:
-        agreed(made.changes, app.environment.name)
+        agreed(made.changes, app.environment.name, app.desk.language)
     with watching(app, parsed, given, rehearse=rehearse):
         ended = conduct.start(app, made, run=run_id, ticket=given["ticket"])
-    return told(ended, parsed, given)
+    return told(ended, parsed, given, app.desk.language)
 
 
 @click.command()
@@ -134,16 +141,33 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     if rehearse and not app.environment.is_sandbox:
         raise Invalid("--rehearse is for the sandbox", next_move="leave it out")
     parsed = runbook_of(seen)
-    values = asking.collect({}, (), given["file"]) if given["file"] else {}
+    values = asking.collect({}, (), given["file"], language=app.desk.language) if given["file"] else {}
     values = inputs.merged(values, inputs.from_pairs(given["pairs"], parsed.inputs))
 
     def agree(made: Any) -> bool:
         show(made, app, {**given, "html": None, "brief": False})
-        return yes or click.confirm("Go on with this plan?", default=False)
+        return yes or click.confirm(say(app.desk.language, "agree new"), default=False)
 
     with watching(app, parsed, given, rehearse=rehearse):
         ended = conduct.resume(app, found, values=values, agree=agree if replan else None)
-    return told(ended, parsed, given)
+    return told(ended, parsed, given, app.desk.language)
+
+
+def _inputs(app: Any, parsed: Any, given: dict[str, Any]) -> dict[str, Any]:
+    return asking.collect(parsed.inputs, given["pairs"], given["file"], language=app.desk.language)
+
+
+@contextmanager
+def _reading(app: Any) -> Iterator[None]:
+    """Tell a person at a terminal what takes so long; the line is gone afterwards."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    click.echo(click.style(say(app.desk.language, "reading"), dim=True), err=True, nl=False)
+    try:
+        yield
+    finally:
+        click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def _opened(name: str, given: dict[str, Any]) -> tuple[Any, Any]:
@@ -172,21 +196,21 @@ def show(made: Any, app: Any, given: dict[str, Any]) -> None:
     )
 
 
-def _nothing(made: Any, given: dict[str, Any]) -> None:
+def _nothing(made: Any, language: str, given: dict[str, Any]) -> None:
     if given["as_json"]:
         click.echo(json.dumps({"status": "nothing to change", "plan": made.digest}))
         return
-    click.echo("Nothing to change: everything is already as the runbook wants it. No run was begun.")
+    click.echo(say(language, "nothing"))
 
 
-def agreed(changes: int, environment: str) -> None:
+def agreed(changes: int, environment: str, language: str = "en") -> None:
     """Ask whether to write; without a person to ask it is refused."""
     if not options.in_terminal():
         raise Refused(
             f"the environment {environment!r} asks before it writes, and nobody is at the terminal",
             next_move="add --yes if this plan may be carried out",
         )
-    click.confirm(f"Make these {changes} changes in {environment}?", default=False, abort=True)
+    click.confirm(say(language, "agree", changes, environment), default=False, abort=True)
 
 
 @contextmanager
@@ -207,7 +231,7 @@ def watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) ->
     desk.ask = put
     if shown is not None:
         desk.watch, desk.say = shown.watch, shown.say
-    with _stopping_gently(desk.stop):
+    with _stopping_gently(desk):
         if live is None:
             yield
             return
@@ -220,7 +244,7 @@ def _asked(question: Any, desk: Any) -> Any:
     main = threading.current_thread() is threading.main_thread()
     gentle = signal.signal(signal.SIGINT, signal.default_int_handler) if main else None
     try:
-        return asking.ask(question, desk.who)
+        return asking.ask(question, desk.who, desk.language)
     except (click.Abort, KeyboardInterrupt, EOFError):
         desk.stop.set()
         return None
@@ -230,12 +254,12 @@ def _asked(question: Any, desk: Any) -> Any:
 
 
 @contextmanager
-def _stopping_gently(stop: threading.Event) -> Iterator[None]:
+def _stopping_gently(desk: Any) -> Iterator[None]:
     def asked(number: int, frame: Any) -> None:
-        if stop.is_set():
+        if desk.stop.is_set():
             raise KeyboardInterrupt
-        stop.set()
-        click.echo("stopping after the step in flight; Ctrl-C again stops at once", err=True)
+        desk.stop.set()
+        click.echo(say(desk.language, "stopping"), err=True)
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -245,37 +269,43 @@ def _stopping_gently(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _differences(ended: Any, say: Callable[[str], None]) -> None:
+def _differences(ended: Any, language: str) -> None:
     """For drift: what was planned, and what is there now."""
     for label, record in ended.steps.items():
         if record.status == "drifted" and record.error and f"{label!r}" in ended.why:
             for side in ("planned", "found"):
                 text = json.dumps(record.error.get(side), ensure_ascii=False)
-                say(f"    {label} {side:<8}{visible(text)}")
+                click.echo(f"    {label} {say(language, side):<9}{visible(text)}")
 
 
-def told(ended: Any, parsed: Any, given: dict[str, Any]) -> int:
-    """Say how a run ended and what goes on from here; its exit code."""
+def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -> int:
+    """Say how a run ended: what is done, what is not, the command that goes on; its exit code."""
     from runbook_exec import report
     from runbook_exec.cli.history import run_json
 
+    status = ended.status.value
     if given["as_json"]:
         click.echo(json.dumps(run_json(ended, parsed), ensure_ascii=False, indent=2))
-        return EXITS[ended.status.value]
-    rows = list(report.rows(ended, parsed, "en"))
+        return EXITS[status]
+    rows = list(report.rows(ended, parsed, language))
     done = sum(row.status.is_over for row in rows)
-    say: Callable[[str], None] = click.echo
-    say("")
-    if ended.status.value == "done":
-        say(f"Done: run {ended.id}, {done} of {len(rows)} items.")
-        say(f"  runbook log {ended.id}    tells every event")
+    click.echo()
+    if status == "done":
+        click.echo(say(language, "done", ended.id, done, len(rows)))
+        click.echo(say(language, "story", ended.id))
         return 0
-    colour = "yellow" if ended.status.value == "waiting" else "red"
-    say(click.style(f"Run {ended.id}: {ended.status.value}. ", fg=colour) + visible(ended.why))
-    _differences(ended, say)
-    say(f"  done: {done} of {len(rows)} items; the rest was not begun" if done else "  nothing was changed")
+    colour = "yellow" if status == "waiting" else "red"
+    head = say(language, "ended", ended.id, say(language, f"status {status}"))
+    click.echo(click.style(head, fg=colour) + visible(ended.why))
+    _differences(ended, language)
+    unsettled = ", ".join(
+        row.step for row in rows if ended.record(row.step).change is not None and not row.status.is_over
+    )
+    so_far = say(language, "so far", done, len(rows))
+    click.echo(so_far + (say(language, "unsettled", unsettled) if unsettled else "") + say(language, "rest"))
     if ended.next_move:
-        say(f"  next: {visible(ended.next_move)}")
-    if "resume" not in ended.next_move:
-        say(f"  then: runbook resume {ended.id}")
-    return EXITS[ended.status.value]
+        click.echo(say(language, "next", visible(ended.next_move)))
+    going_on = f"runbook resume {ended.id}"
+    if going_on not in ended.next_move:
+        click.echo(say(language, "then", going_on))
+    return EXITS[status]

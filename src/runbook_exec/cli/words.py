@@ -1,0 +1,64 @@
+"""What the command itself says to a person, in English and German."""
+
+from __future__ import annotations
+
+_SAID: dict[str, tuple[str, str]] = {
+    "reading": ("reading the far sides …", "die Gegenstellen werden gelesen …"),
+    "nothing": (
+        "Nothing to change: everything is already as the runbook wants it. No run was begun.",
+        "Nichts zu ändern: Alles ist schon so, wie die Checkliste es will. Es wurde kein Lauf begonnen.",
+    ),
+    "refused": ("this plan may not be started: {}", "dieser Plan darf nicht begonnen werden: {}"),
+    "refused next": (
+        "nothing was begun; put that right, then plan again",
+        "es wurde nichts begonnen; das beheben, dann neu planen",
+    ),
+    "agree": ("Make these {} changes in {}?", "Diese {} Änderungen in {} vornehmen?"),
+    "agree new": ("Go on with this plan?", "Mit diesem Plan weitermachen?"),
+    "stopping": (
+        "stopping after the step in flight; Ctrl-C again stops at once",
+        "es wird nach dem laufenden Punkt angehalten; noch einmal Strg-C hält sofort an",
+    ),
+    "killed": (
+        "stopped at once; the step in flight may or may not have happened",
+        "sofort angehalten; ob der laufende Punkt geschehen ist, ist offen",
+    ),
+    "done": ("Done: run {}, {} of {} items.", "Erledigt: Lauf {}, {} von {} Punkten."),
+    "story": ("  runbook log {}    tells every event", "  runbook log {}    zeigt jedes Ereignis"),
+    "ended": ("Run {}: {}. ", "Lauf {}: {}. "),
+    "so far": ("  done: {} of {} items", "  erledigt: {} von {} Punkten"),
+    "unsettled": (
+        "; begun, but not over: {}",
+        "; begonnen, aber nicht zu Ende: {}",
+    ),
+    "rest": ("; the rest was not begun", "; der Rest wurde nicht begonnen"),
+    "next": ("  next: {}", "  als Nächstes: {}"),
+    "then": ("  then: {}", "  danach: {}"),
+    "planned": ("planned", "geplant"),
+    "found": ("found", "gefunden"),
+    "one of": ("  one of: {}", "  eines von: {}"),
+    "shown once": (
+        "  shown once; press Enter when it is written down or handed over",
+        "  wird nur einmal gezeigt; Eingabetaste drücken, wenn es notiert oder übergeben ist",
+    ),
+    "taken off": ("  (taken off the screen)", "  (vom Bildschirm genommen)"),
+    "is done": ("  Done?", "  Erledigt?"),
+    "all done": ("  All done?", "  Alles erledigt?"),
+    "no runs": (
+        "No runs yet. `runbook list` shows the runbooks.",
+        "Noch keine Läufe. `runbook list` zeigt die Checklisten.",
+    ),
+    "status running": ("running", "läuft"),
+    "status waiting": ("waiting", "wartet"),
+    "status failed": ("failed", "fehlgeschlagen"),
+    "status drifted": ("no longer as planned", "nicht mehr wie geplant"),
+    "status in doubt": ("in doubt", "ungeklärt"),
+    "status done": ("done", "erledigt"),
+    "status cancelled": ("cancelled", "abgebrochen"),
+}
+
+
+def say(language: str, key: str, *values: object) -> str:
+    """The sentence of this key in a language, English where there is no other, with its values."""
+    english, german = _SAID[key]
+    return (german if language == "de" else english).format(*values)
