@@ -10,7 +10,7 @@ from typing import Any
 
 from runbook_exec import inputs, load
 from runbook_exec.desk import Desk
-from runbook_exec.errors import Invalid
+from runbook_exec.errors import Invalid, RunbookError
 from runbook_exec.journal import Run, replay
 from runbook_exec.library import runbook_path
 from runbook_exec.lint import refuse_problems
@@ -18,6 +18,7 @@ from runbook_exec.model import Runbook
 from runbook_exec.plan import Plan, Scope, make_plan
 from runbook_exec.sessions import SessionPool
 from runbook_exec.settings import Environment, Project
+from runbook_exec.stop import GO_ON
 from runbook_exec.store.sqlite import Entry, SqliteStore
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
@@ -86,7 +87,7 @@ class App:
     def planned(self, runbook: Runbook, scope: Scope, *, skip: frozenset[str] = frozenset()) -> Plan:
         environment = self.environment
         subject = _subject(runbook, scope)
-        with self.sessions(write=False) as sessions:
+        with self.sessions(write=False) as sessions, _nothing_begun():
             return make_plan(
                 runbook,
                 scope=scope,
@@ -127,6 +128,16 @@ def new_run_id(at: datetime | None = None) -> str:
     """A short id that sorts by day and can be said on the phone: `261124-k7f3m`."""
     day = (at or now()).strftime("%y%m%d")
     return f"{day}-" + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+
+
+@contextmanager
+def _nothing_begun() -> Iterator[None]:
+    """Errors that speak of going on with a run, where there is none yet, speak of this command instead."""
+    try:
+        yield
+    except RunbookError as error:
+        error.next_move = error.next_move.replace(GO_ON, "the same command")
+        raise
 
 
 def _subject(runbook: Runbook, scope: Scope) -> str:

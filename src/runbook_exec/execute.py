@@ -34,7 +34,7 @@ def advance(runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings
     except (JournalError, Busy):
         raise
     except RunbookError as error:
-        return scribe.add(Kind.STOPPED, Stop.of(error).body())
+        return scribe.add(Kind.STOPPED, Stop.of(error, run=scribe.run.id).body())
     except Exception as error:
         scribe.add(Kind.STOPPED, Stop.defect(error).body())
         raise
@@ -100,7 +100,7 @@ class _Walk:
         body: dict[str, Json] = {"step": step.id, "error": error_body(error)}
         # What was begun stays begun: that it cannot be planned says nothing about whether it happened.
         self.scribe.add(Kind.FAILED, {**body, "in_doubt": True} if begun else body)
-        return Stop.of(error, step=step.id)
+        return Stop.of(error, run=self.scribe.run.id, step=step.id)
 
     def _perform(self, step: Step) -> None:
         records = self.scribe.run.records_of(step.id)

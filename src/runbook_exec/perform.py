@@ -20,7 +20,7 @@ from runbook_exec.model import Guards, Step
 from runbook_exec.plan import Line, Status, line_identity
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
-from runbook_exec.stop import Stop, error_body
+from runbook_exec.stop import GO_ON, Stop, error_body
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.values import digest, plain
 
@@ -86,7 +86,7 @@ class _Doing:
                 Failed(f"a value is missing: {line.reason}", next_move="see why the earlier step gave none")
             )
         if line.change.blocked:
-            raise self._failed(Refused(line.change.blocked))
+            raise self._failed(Refused(line.change.blocked, next_move=f"mend that, then {GO_ON}"))
         begun = {label for label, record in self.scribe.run.steps.items() if record.change is not None}
         refused = [*line_refusals(self.guards, [line], self.around.protected)]
         if line.counts:
@@ -260,7 +260,7 @@ class _Doing:
         left = sorted(line.change.after or {}) if line and line.change else []
         raise Failed(
             "the far side accepted it, but reading back does not show it: " + ", ".join(left),
-            next_move="look at the far side; `runbook resume` tries again",
+            next_move=f"look at the far side; {GO_ON} tries again",
         )
 
     # Time and trouble
@@ -290,7 +290,7 @@ class _Doing:
         if left <= 0:
             raise Failed(
                 f"time is over: {reason}",
-                next_move="see why the far side takes so long, then `runbook resume`; or raise timeout:",
+                next_move=f"see why the far side takes so long, then {GO_ON}, which waits anew",
             )
         if self.around.pause(min(seconds, left)):
             raise Stop(RunStatus.FAILED, f"a person stopped it while step {self.label!r} waited")
@@ -301,7 +301,7 @@ class _Doing:
 
     def _failed(self, error: RunbookError) -> Stop:
         self.scribe.add(Kind.FAILED, {"step": self.label, "error": error_body(error)})
-        return Stop.of(error, step=self.label)
+        return Stop.of(error, run=self.scribe.run.id, step=self.label)
 
     def _in_doubt(self, why: str, *, error: RunbookError | None = None) -> Stop:
         body = error_body(error) if error else {"kind": "in-doubt", "what": why}

@@ -6,6 +6,9 @@ from runbook_exec.change import Json
 from runbook_exec.errors import RunbookError
 from runbook_exec.journal import RunStatus
 
+GO_ON = "`runbook resume`"
+"""How whoever raises an error, and knows of no run, writes the command that goes on."""
+
 
 class Stop(Exception):
     """The run stops here; everything before is done and recorded."""
@@ -15,10 +18,14 @@ class Stop(Exception):
         self.status, self.why, self.next_move, self.kind = status, why, next_move, kind
 
     @classmethod
-    def of(cls, error: RunbookError, *, step: str = "") -> Stop:
-        """The stop that an error means."""
-        why = f"step {step!r}: {error.what}" if step else error.what
-        return cls(RunStatus.FAILED, why, next_move=error.next_move, kind=error.kind)
+    def of(cls, error: RunbookError, *, run: str, step: str = "") -> Stop:
+        """The stop that an error means: at which step, at which far side, and the command that goes on."""
+        _, here, far_side = error.where.rpartition(f'step "{step}"')
+        far_side = far_side.removeprefix(": ") if here else error.where
+        what = f"{far_side}: {error.what}" if far_side else error.what
+        why = f"step {step!r}: {what}" if step else what
+        next_move = error.next_move.replace(GO_ON, f"`runbook resume {run}`")
+        return cls(RunStatus.FAILED, why, next_move=next_move, kind=error.kind)
 
     @classmethod
     def defect(cls, error: Exception) -> Stop:
