@@ -26,13 +26,15 @@ from runbook_exec.entry_name import canonical
 from runbook_exec.values import THIS
 
 _WORDS = {
-    "graph.mailbox": ("mailbox", "Postfach"),
-    "graph.user": ("cloud account", "Cloud-Konto"),
-    "ldap.entry": ("directory entry", "Verzeichniseintrag"),
-    "ldap.person": ("directory account", "Verzeichniskonto"),
-    "ticket.ticket": ("ticket", "Ticket"),
+    "graph.mailbox": ("the mailbox", "das Postfach"),
+    "graph.user": ("the cloud account", "das Cloud-Konto"),
+    "ldap.entry": ("the directory entry", "der Verzeichniseintrag"),
+    "ldap.person": ("the directory account", "das Verzeichniskonto"),
+    "ticket.ticket": ("the ticket", "das Ticket"),
 }
 """What a reader calls the thing; others are called by their kind."""
+
+_OPEN: dict[Json, tuple[str, str]] = {True: ("open", "offen"), False: ("closed", "gesperrt")}
 
 
 class UntilArgs(Args, frozen=True, kw_only=True):
@@ -80,17 +82,15 @@ class Until(Action[UntilArgs]):
         ref = _ref(args)
         now = facts.get(ref)
         target = f"{args.read} {args.of}"
-        en, de = _WORDS.get(args.read, (args.read, args.read))
+        english, german = _subject(args)
+        is_so, ist_so = _wanted(args.has)
         if _is_so(now, args.has):
             return Change(
                 action=self.name,
                 target=target,
                 before={"ready": True},
                 after={"ready": True},
-                says={
-                    "en": f"The {en} of {args.of} is {_wanted(args.has, 'there')}",
-                    "de": f"{de} von {args.of} ist {_wanted(args.has, 'da')}",
-                },
+                says={"en": f"{_capital(english)} is {is_so}", "de": f"{_capital(german)} ist {ist_so}"},
                 outputs={"state": now},
             )
         return Change(
@@ -99,16 +99,20 @@ class Until(Action[UntilArgs]):
             before={"ready": False},
             after={"ready": True},
             says={
-                "en": f"Wait until the {en} of {args.of} is {_wanted(args.has, 'there')}, at most {args.deadline}",
-                "de": f"Warten, bis {de} von {args.of} {_wanted(args.has, 'da')} ist, höchstens {args.deadline}",
+                "en": f"Wait until {english} is {is_so}, at most {args.deadline}",
+                "de": f"Warten, bis {german} {ist_so} ist, höchstens {args.deadline}",
             },
             effects=(_effect(ref, now, args.has),),
             outputs={"state": Deferred(THIS, "state")},
         )
 
     def apply(self, session: Any, args: UntilArgs, change: Change, ctx: Context) -> Waiting:
-        says = change.says.get(ctx.language, change.says["en"])
-        return Waiting(reason=says, every=duration.seconds(args.every))
+        english, german = _subject(args)
+        is_so, ist_so = _wanted(args.has)
+        not_yet = (
+            f"{german} ist noch nicht {ist_so}" if ctx.language == "de" else f"{english} is not {is_so} yet"
+        )
+        return Waiting(reason=not_yet, every=duration.seconds(args.every))
 
     def patience(self, args: UntilArgs) -> float:
         return duration.seconds(args.deadline)
@@ -143,5 +147,22 @@ def _is_so(now: State, has: Mapping[str, Json]) -> bool:
     return True
 
 
-def _wanted(has: Mapping[str, Json], exists: str) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in has.items()) or exists
+def _subject(args: UntilArgs) -> tuple[str, str]:
+    """The thing as the subject of a sentence, in English and German."""
+    english, german = _WORDS.get(args.read, (args.read, args.read))
+    return f"{english} of {args.of}", f"{german} von {args.of}"
+
+
+def _wanted(has: Mapping[str, Json]) -> tuple[str, str]:
+    """What it is to be, after “is”, in English and German."""
+    if not has:
+        return "there", "da"
+    parts = [
+        _OPEN[value] if name == "accountEnabled" and isinstance(value, bool) else (f"{name} = {value}",) * 2
+        for name, value in has.items()
+    ]
+    return " and ".join(en for en, _ in parts), " und ".join(de for _, de in parts)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
