@@ -112,6 +112,8 @@ def silence(error: Exception, *, where: str, sent: bool) -> Unreachable:
 
 def _innermost(text: str) -> str:
     """The cause itself, out of the wrappings that ldap3 puts around it."""
+    if "UNEXPECTED_EOF" in text:
+        return "the server hung up before the line was encrypted"
     for pattern in (
         r"certificate verify failed: (.+?)\.? \(_ssl",
         r"\[Errno -?\d+\] ([^'\")]+)",
