@@ -5,7 +5,7 @@ and never shown):
 
 - `graph_users`: id → a user. `_manager` (id), `_direct` (SKU id → disabled plans),
   `_inherited` (group id → SKU id → `Active` or a violation), `_mailbox` (its settings),
-  `_mailbox_from` (seconds since the epoch; None: no mailbox), `_old` and `_visible_from`
+  `_mailbox_from` (seconds since the epoch, when its making began; None: no mailbox), `_old` and `_visible_from`
   (what lag shows), `_version`.
 - `graph_groups`: id → a group. `_members`, `_owners` (ids), `_licences` (SKU ids), `_anchor`.
 - `graph_contacts`: id → a mail contact.
