@@ -15,7 +15,7 @@ from runbook_exec.journal import Run, replay
 from runbook_exec.library import runbook_path
 from runbook_exec.lint import refuse_problems
 from runbook_exec.model import Runbook
-from runbook_exec.plan import Plan, Scope, make_plan
+from runbook_exec.plan import Plan, Scope, make_plan, subject_of
 from runbook_exec.sessions import SessionPool
 from runbook_exec.settings import Environment, Project
 from runbook_exec.stop import GO_ON
@@ -72,7 +72,10 @@ class App:
         scope = self.scope(checked, run=run or "(new)", ticket=ticket, requester=self.desk.who)
         return self.planned(runbook, scope)
 
-    def scope(self, values: Mapping[str, Any], *, run: str, ticket: str, requester: str) -> Scope:
+    def scope(
+        self, values: Mapping[str, Any], *, run: str, ticket: str, requester: str, language: str = ""
+    ) -> Scope:
+        """What expressions read; `language` is that of whoever began the run, else of this desk."""
         environment = self.environment
         about = {
             "id": run,
@@ -80,13 +83,13 @@ class App:
             "client": environment.client,
             "requester": requester,
             "environment": environment.name,
-            "language": self.desk.language,
+            "language": language or self.desk.language,
         }
         return Scope(inputs=values, site=environment.site, run=about)
 
     def planned(self, runbook: Runbook, scope: Scope, *, skip: frozenset[str] = frozenset()) -> Plan:
         environment = self.environment
-        subject = _subject(runbook, scope)
+        subject = subject_of(runbook, scope)
         with self.sessions(write=False) as sessions, _nothing_begun():
             return make_plan(
                 runbook,
@@ -138,12 +141,6 @@ def _nothing_begun() -> Iterator[None]:
     except RunbookError as error:
         error.next_move = error.next_move.replace(GO_ON, "the same command")
         raise
-
-
-def _subject(runbook: Runbook, scope: Scope) -> str:
-    from runbook_exec import render
-
-    return str(render.render(runbook.subject, scope.names(), where="subject")) if runbook.subject else ""
 
 
 def now() -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 from runbook_exec import __version__, inputs, recover
 from runbook_exec.app import App
 from runbook_exec.drift import line_body
-from runbook_exec.errors import Invalid, Refused
+from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
 from runbook_exec.execute import advance, outputs_so_far
 from runbook_exec.held import acquired, first_event, holding, pen, plan_body, surroundings
 from runbook_exec.journal import Kind, Run, RunStatus, StepStatus, Word, replay
@@ -18,6 +18,7 @@ from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
 from runbook_exec.scribe import Scribe
+from runbook_exec.stop import Stop
 from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Lease
 from runbook_exec.values import lost_secrets
@@ -69,23 +70,22 @@ def resume(
                 next_move=f"name it: -e {run.started['environment']}",
             )
         runbook = runbook_of(run)
-        known = inputs.merged(lost_secrets(run.started["inputs"]), dict(values or {}))
-        known = inputs.wrap_secrets(known, runbook.inputs)
+        known = inputs.given_again(lost_secrets(run.started["inputs"]), values or {}, runbook.inputs)
         missing = recover.unknown_secrets(runbook, run, known)
         if missing:
             raise Invalid(
                 "secret inputs are kept in memory only; give again: " + ", ".join(sorted(missing)),
-                next_move="add -i NAME=VALUE, or answer the question in a terminal",
+                next_move="give them with --inputs FILE, or with --inputs - on standard input",
             )
         scribe = pen(app, run, lease)
         scribe.add(Kind.RESUMED, {"program": __version__})
         for label in recover.to_reopen(runbook, scribe.run):
             reason = "a secret that only memory held is lost, so it is made anew"
             scribe.add(Kind.REOPENED, {"step": label, "reason": reason})
-        scope = app.scope(known, run=run_id, ticket=run.started["ticket"], requester=run.started["requester"])
-        if agree is not None and not _replanned(app, runbook, scribe, scope, agree):
-            stop = {"status": RunStatus.DRIFTED.value, "why": "the new plan was not agreed to"}
-            return scribe.add(Kind.STOPPED, stop)
+        began = {name: run.started[name] for name in ("ticket", "requester", "language")}
+        scope = app.scope(known, run=run_id, **began)
+        if agree is not None and not _agreed(app, runbook, scribe, scope, agree):
+            return scribe.run
         scope.outputs.clear()
         return _advanced(app, runbook, scribe, scope, lease)
 
@@ -126,6 +126,24 @@ def _taken_up(app: App, run_id: str) -> Iterator[Scribe]:
                 f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
             )
         yield pen(app, run, lease)
+
+
+def _agreed(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Callable[[Plan], bool]) -> bool:
+    """Whether there is a new plan now; where not, the run stands still, and the record says why."""
+    stop = Stop(RunStatus.DRIFTED, "the new plan was not agreed to")
+    try:
+        if _replanned(app, runbook, scribe, scope, agree):
+            return True
+    except (JournalError, Busy):
+        raise
+    except RunbookError as error:
+        scribe.add(Kind.STOPPED, Stop.of(error, run=scribe.run.id).body())
+        raise
+    except BaseException:  # Ctrl-C at the question
+        scribe.add(Kind.STOPPED, stop.body())
+        raise
+    scribe.add(Kind.STOPPED, stop.body())
+    return False
 
 
 def _replanned(

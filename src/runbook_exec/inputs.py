@@ -110,6 +110,45 @@ def _where(path: tuple[str | int, ...]) -> str:
     return visible("input " + ".".join(map(str, path))) if path else "inputs"
 
 
+def given_again(
+    began: Mapping[str, Any], given: Mapping[str, Any], schema: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The inputs that a run began with, and again the secrets that only memory held.
+
+    Anything else stays as it was: a value that is another one now is refused.
+    """
+    for path, value in _leaves(given):
+        sub = property_schema(schema, list(path))
+        if sub.get("secret") is not True and _at(began, path) != value:
+            raise Invalid(
+                "the inputs of a run stay as they were; only its secrets are given again",
+                where=_where(path),
+                next_move="begin another run for another value",
+            )
+        found = [Invalid(each.what, where=_where(path)) for each in check.problems(value, sub, lambda _: "")]
+        found += _unreadable(value, path)
+        if found:
+            raise Problems(found)
+    return {
+        name: wrap_secrets(value, property_schema(schema, [name]))
+        for name, value in merged(began, given).items()
+    }
+
+
+def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _at(values: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return values
+
+
 def missing(
     values: Mapping[str, Any], schema: Mapping[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -7,6 +7,7 @@ event breaks the chain from there on. A run has no other state than its events.
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -52,6 +53,11 @@ class Kind(StrEnum):
     """A person agreed to the step; a challenge takes two."""
     REOPENED = "step.reopened"
     """Done once, to be done again: what it made was held in memory only and is lost."""
+
+
+def folded(subject: str) -> str:
+    """A subject as it is compared: case, width and spaces around it make no other person."""
+    return unicodedata.normalize("NFKC", subject).casefold().strip()
 
 
 @dataclass(frozen=True, kw_only=True)

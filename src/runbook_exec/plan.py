@@ -43,6 +43,7 @@ __all__ = [
     "plan_again",
     "plan_digest",
     "plan_step",
+    "subject_of",
 ]
 
 MOST_READ_ROUNDS = 5
@@ -112,7 +113,7 @@ def make_plan(
     far-side names that no change may touch. The scope stays as it is.
     """
     own = replace(scope, outputs=dict(scope.outputs))
-    subject = _subject(runbook, own)
+    subject = subject_of(runbook, own)
     lines = tuple(_Planner(runbook, own, read, skip).lines())
     plan = Plan(
         client=client,
@@ -126,13 +127,14 @@ def make_plan(
     return replace(plan, digest=plan_digest(plan, key))
 
 
-def _subject(runbook: Runbook, scope: Scope) -> str:
+def subject_of(runbook: Runbook, scope: Scope) -> str:
+    """Whom or what a run is about; empty where the runbook names nobody."""
     if not runbook.subject:
         return ""
     where = f"{runbook.place(('subject',))} subject"
     subject = render.render(runbook.subject, scope.names(), where=where)
     if isinstance(subject, str | int) and not isinstance(subject, bool) and str(subject).strip():
-        return str(subject)
+        return str(subject).strip()
     raise Invalid(
         "the subject is no text: nobody could tell whom the run is about",
         where=where,

@@ -21,7 +21,7 @@ def collect(
     schema: Mapping[str, Any], pairs: tuple[str, ...], file: str | None, *, language: str
 ) -> dict[str, Any]:
     """All inputs: from the file, then `-i` over it, then asked for where a person is there."""
-    values = _from_file(file, schema) if file else {}
+    values = from_file(file, schema) if file else {}
     values = inputs.merged(values, inputs.from_pairs(pairs, schema))
     if in_terminal() and file != "-":
         for path, sub in list(inputs.missing(values, schema)):
@@ -29,7 +29,8 @@ def collect(
     return values
 
 
-def _from_file(file: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def from_file(file: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs from a file, or from standard input where it is `-`."""
     try:
         text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

@@ -42,7 +42,7 @@ def _list(app: Any, limit: int, *, as_json: bool) -> None:
             {
                 "run": run.id,
                 "runbook": entry.runbook,
-                "subject": entry.subject,
+                "subject": run.started["subject"],
                 "status": run.status.value,
                 "started": run.started_at,
                 "by": run.started["requester"],

@@ -128,7 +128,8 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     """Go on with a run that stopped or waits. What is done stays done.
 
     RUN may be cut short as long as it stays unique. Secret inputs are never kept: give
-    them again with -i where a step that is left needs them.
+    them again with --inputs where a step that is left needs them. Other inputs stay as
+    they were when the run began.
     """
     from runbook_exec import conduct, inputs
     from runbook_exec.past import runbook_of
@@ -141,7 +142,7 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     if rehearse and not app.environment.is_sandbox:
         raise Invalid("--rehearse is for the sandbox", next_move="leave it out")
     parsed = runbook_of(seen)
-    values = asking.collect({}, (), given["file"], language=app.desk.language) if given["file"] else {}
+    values = asking.from_file(given["file"], parsed.inputs) if given["file"] else {}
     values = inputs.merged(values, inputs.from_pairs(given["pairs"], parsed.inputs))
 
     def agree(made: Any) -> bool:

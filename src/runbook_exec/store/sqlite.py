@@ -19,7 +19,7 @@ import msgspec
 
 from runbook_exec.change import Json
 from runbook_exec.errors import Busy, Invalid, JournalError
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, encoded
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, encoded, folded
 from runbook_exec.store.owner import said
 
 BUSY_MS = 10_000
@@ -41,6 +41,7 @@ class Entry:
     run: str
     client: str
     subject: str
+    """As it is compared; how it was written stands in the run's first event."""
     runbook: str
     open: bool
 
@@ -97,13 +98,13 @@ class SqliteStore:
         """
         with self._transaction() as db:
             if subject:
-                other = db.execute(self._sql["open_run_of"], (first.client, subject)).fetchone()
+                other = db.execute(self._sql["open_run_of"], (first.client, folded(subject))).fetchone()
                 if other:
                     raise Busy(
                         f"run {other[0]} is about {subject} too and is not over",
                         next_move=f"`runbook status {other[0]}` shows it, `runbook resume {other[0]}` goes on",
                     )
-            db.execute(self._sql["add_run"], (first.run, first.client, subject, runbook))
+            db.execute(self._sql["add_run"], (first.run, first.client, folded(subject), runbook))
             db.execute(self._sql["take_lease"], (first.run, owner, until))
             self._insert(db, first.sealed())
         return Lease(run=first.run, fence=1, owner=owner)
@@ -210,8 +211,8 @@ class SqliteStore:
     def subject_key(self, client: str, subject: str) -> bytes:
         """The commitment key of a subject, made on first use."""
         with self._transaction() as db:
-            db.execute(self._sql["add_key"], (client, subject, secrets.token_bytes(32)))
-            (key,) = db.execute(self._sql["key"], (client, subject)).fetchone()
+            db.execute(self._sql["add_key"], (client, folded(subject), secrets.token_bytes(32)))
+            (key,) = db.execute(self._sql["key"], (client, folded(subject))).fetchone()
         return bytes(key)
 
     def _insert(self, db: sqlite3.Connection, event: Event) -> None:
