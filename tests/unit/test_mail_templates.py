@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from runbook_exec.actions.mail.letter import written
+from runbook_exec.errors import Invalid
+from runbook_exec.secret import Secret
 
 FOLDER = Path(__file__).parents[2] / "templates" / "mail"
 LANGUAGES = ("en", "de", "cs")
@@ -52,3 +54,10 @@ def test_what_is_optional_leaves_no_gap_in_the_welcome(language):
 def test_the_mail_to_the_manager_holds_no_pass():
     for language in LANGUAGES:
         assert "pass }}" not in (FOLDER / "access-pass-for-manager" / f"{language}.txt").read_text()
+
+
+@pytest.mark.parametrize("part", ["pin.reveal()", "pin.rule", "pin['reveal']()"])
+def test_a_template_cannot_open_a_secret(part):
+    template = {"text": "Subject: PIN\n\n{{ " + part + " }}"}
+    with pytest.raises(Invalid):
+        written(template, {"pin": Secret("hunter2")}, language="en", where="trial/en")

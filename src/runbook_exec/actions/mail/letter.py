@@ -109,9 +109,16 @@ def _rendered(text: str, values: Mapping[str, Any], where: str, language: str) -
     return out
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """A template writes a secret as `***`; it cannot open one."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return not isinstance(obj, Secret) and super().is_safe_attribute(obj, attr, value)
+
+
 @cache
 def _compiled(text: str, language: str, *, escape: bool) -> Template:
-    env = ImmutableSandboxedEnvironment(
+    env = _Sandbox(
         undefined=StrictUndefined,
         autoescape=escape,
         trim_blocks=True,
