@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,8 +91,16 @@ def _show_once(question: Question, language: str) -> None:
         click.echo(line)
     click.prompt("  ", default="", show_default=False, prompt_suffix="")
     if sys.stdout.isatty():
-        click.echo(f"\x1b[{len(lines) + 1}A\x1b[J", nl=False)
+        click.echo(f"\x1b[{_height(lines) + 1}A\x1b[J", nl=False)
     click.echo(say(language, "taken off"))
+
+
+def _height(lines: list[str]) -> int:
+    """Rows that these lines take on the screen: a long one goes on in the next row."""
+    from rich.cells import cell_len
+
+    columns = max(shutil.get_terminal_size().columns, 1)
+    return sum(max(1, -(-cell_len(line) // columns)) for line in lines)
 
 
 def rehearsed(question: Question) -> Answer:
