@@ -130,7 +130,8 @@ class _Walk:
         if not missing:
             return
         what = f"{', '.join(missing)} was planned and is no longer in the list that for_each gives"
-        self.scribe.add(Kind.DRIFTED, {"step": step.id, "error": {"kind": "drift", "what": what}})
+        error = {"kind": "drift", "what": what, "planned": missing, "found": sorted(ended, key=_index)}
+        self.scribe.add(Kind.DRIFTED, {"step": step.id, "error": error})
         raise Stop(
             RunStatus.DRIFTED,
             f"step {step.id!r}: {what}",
