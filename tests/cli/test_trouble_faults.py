@@ -14,7 +14,7 @@ def desk(tmp_path_factory):
         made.buy("SPB", 200)
         made.runbook("whole", without={"home"})
         made.runbook("directory", keep={"identity", "ticket", "account", "groups", "close"})
-        cloud = {"identity", "account", "cloud", "licence", "mailbox", "mailbox_settings"}
+        cloud = {"identity", "ticket", "account", "cloud", "licence", "mailbox", "mailbox_settings"}
         made.runbook("cloud", keep=cloud)
         made.runbook("hasty", keep=cloud, deadline="500ms")
         made.runbook("short", keep=cloud, edit=lambda steps: short(steps, "mailbox"))
@@ -71,7 +71,7 @@ def under_way(desk, joiner, runbook):
     """A run that has made the account and waits for the cloud; then trouble begins, then the run ends."""
     desk.fault("sync-stopped")
     with desk.begun("run", runbook, "--inputs", joiner.file, "--rehearse", "--json") as child:
-        until(lambda: joiner.entry)
+        until(lambda: joiner.entry or child.poll() is not None)
         told = []
         yield told
         desk.fault("sync-stopped", off=True)
