@@ -13,7 +13,7 @@ from servers.directory import Desk
 from runbook_exec.action import Rights, find, find_provider
 from runbook_exec.actions.ldap import target, wire
 from runbook_exec.actions.ldap.connection import read_connection
-from runbook_exec.actions.ldap.dn import parse
+from runbook_exec.dn import parse
 from runbook_exec.errors import Invalid, NotAllowed, Refused, Transient, Unreachable
 from runbook_exec.sandbox import certificates
 from runbook_exec.secret import Secret

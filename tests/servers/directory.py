@@ -11,8 +11,8 @@ from typing import Any
 import ldap3
 
 from runbook_exec.action import Context, find, find_provider, make_args
-from runbook_exec.actions.ldap.dn import parse
 from runbook_exec.change import Change, Evidence
+from runbook_exec.dn import parse
 from runbook_exec.plan import gather
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook_exec.actions.ldap.dn import Dn, canonical, escape, fold, parse, same_name
+from runbook_exec.dn import Dn, canonical, escape, first_value, fold, parse, same_name
 from runbook_exec.errors import Invalid
 
 BASE = parse("OU=Benutzer,DC=corp,DC=example")
@@ -136,3 +136,16 @@ def test_only_what_must_be_escaped_is_escaped():
 )
 def test_only_case_that_every_server_ignores_is_folded(value, low):
     assert fold(value) == low
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        (r"CN=Weiß\, Anna,OU=Benutzer,DC=x", "Weiß, Anna"),
+        (r"CN=a\3Db,DC=x", "a=b"),
+        ("CN=Anna Weiß\\0ADEL:0f1e,CN=Deleted Objects,DC=x", "Anna Weiß"),
+        ("7c1f-no-name", "7c1f-no-name"),
+    ],
+)
+def test_people_are_called_by_the_first_value_of_their_name(text, called):
+    assert first_value(text) == called

@@ -22,7 +22,7 @@ from runbook_exec.change import (
     Waiting,
     same,
 )
-from runbook_exec.entry_name import canonical
+from runbook_exec.dn import canonical
 from runbook_exec.values import THIS
 
 _WORDS = {

@@ -10,7 +10,7 @@ from functools import cached_property
 from runbook_exec import names
 from runbook_exec.actions.identity.arguments import DOMAIN, ProposeArgs
 from runbook_exec.change import Facts, Json, Ref, State
-from runbook_exec.entry_name import canonical, first_value
+from runbook_exec.dn import canonical, first_value
 from runbook_exec.errors import Invalid, Refused
 
 FIRST = 6

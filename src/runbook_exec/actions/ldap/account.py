@@ -10,8 +10,8 @@ from msgspec import Meta, field
 from runbook_exec.action import Args
 from runbook_exec.actions.ldap import record, target
 from runbook_exec.actions.ldap.dialect import Dialect
-from runbook_exec.actions.ldap.dn import Dn, parse, same_name
 from runbook_exec.change import Effect, Facts, Json, State
+from runbook_exec.dn import Dn, parse, same_name
 from runbook_exec.errors import Invalid, Refused
 
 _SIMPLE = ("sam", "upn", "mail", "given_name", "surname", "display_name", "employee_id")

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from runbook_exec.action import ADDED
 from runbook_exec.actions.ldap.dialects import DIALECTS
-from runbook_exec.actions.ldap.dn import Dn, parse
 from runbook_exec.change import Json
+from runbook_exec.dn import Dn, parse
 from runbook_exec.errors import Invalid
 from runbook_exec.secret import Secret
 

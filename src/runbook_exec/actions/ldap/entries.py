@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from runbook_exec.actions.ldap import record
 from runbook_exec.actions.ldap.connection import Connection
 from runbook_exec.actions.ldap.dialect import Dialect, escaped, sid_text
-from runbook_exec.actions.ldap.dn import Dn
 from runbook_exec.actions.ldap.wire import Found, Wire
 from runbook_exec.change import Ref, State
+from runbook_exec.dn import Dn
 
 MANY = 50
 """Names in one search; well below every server's limits on filters."""

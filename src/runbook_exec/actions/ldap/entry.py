@@ -9,9 +9,9 @@ from msgspec import Meta, field
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import record, target
-from runbook_exec.actions.ldap.dn import Dn, parse
 from runbook_exec.actions.ldap.editing import ACCOUNTS, apply_entry, undo_entry
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref
+from runbook_exec.dn import Dn, parse
 from runbook_exec.errors import Invalid
 from runbook_exec.values import THIS
 

@@ -10,8 +10,8 @@ from msgspec import Meta, field
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import record, target
-from runbook_exec.actions.ldap.dn import parse
 from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Json, Ref, State
+from runbook_exec.dn import parse
 from runbook_exec.errors import Invalid, Refused
 
 _SAYS = {

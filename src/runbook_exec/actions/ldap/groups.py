@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from runbook_exec.actions.ldap import record
 from runbook_exec.actions.ldap.dialect import Raw, sid_text
-from runbook_exec.actions.ldap.dn import Dn, canonical, parse
 from runbook_exec.actions.ldap.entries import Tree, chunks
 from runbook_exec.actions.ldap.wire import BASE, Found
 from runbook_exec.change import Ref, State
+from runbook_exec.dn import Dn, canonical, parse
 
 GROUP = ("cn", "displayName", "objectClass", "adminCount", "objectSid")
 """Attributes that say what a group is."""

@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import target
-from runbook_exec.actions.ldap.dn import Dn, parse, same_name
 from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Ref
+from runbook_exec.dn import Dn, parse, same_name
 from runbook_exec.errors import Invalid, Refused
 
 

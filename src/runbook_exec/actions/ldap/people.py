@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from runbook_exec.actions.ldap import record
 from runbook_exec.actions.ldap.dialect import escaped
-from runbook_exec.actions.ldap.dn import Dn, parse
 from runbook_exec.actions.ldap.entries import Tree, chunks
 from runbook_exec.actions.ldap.wire import BASE, EVERYTHING, ONE_LEVEL
 from runbook_exec.change import Ref, State
+from runbook_exec.dn import Dn, parse
 from runbook_exec.errors import Invalid
 
 MANY_HELD = 20

@@ -18,12 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from runbook_exec.actions.ldap.connection import Connection
 from runbook_exec.actions.ldap.dialect import Dialect
-from runbook_exec.actions.ldap.dn import canonical, parse
 from runbook_exec.actions.ldap.entries import Tree, chunks
 from runbook_exec.actions.ldap.groups import GROUP, Groups
 from runbook_exec.actions.ldap.people import People
 from runbook_exec.actions.ldap.wire import BASE, EVERYTHING, Found, Wire
 from runbook_exec.change import Ref, State
+from runbook_exec.dn import canonical, parse
 from runbook_exec.errors import Invalid
 
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from runbook_exec.actions.ldap.dialect import Mod
-from runbook_exec.actions.ldap.dn import same_name
 from runbook_exec.change import Deferred, Json, State
+from runbook_exec.dn import same_name
 from runbook_exec.errors import Invalid
 
 SECRET = frozenset(

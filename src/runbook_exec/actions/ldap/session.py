@@ -19,11 +19,11 @@ from runbook_exec.actions.ldap.answers import (
 from runbook_exec.actions.ldap.connection import Connection
 from runbook_exec.actions.ldap.dialect import Dialect, Mod, Raw, escaped
 from runbook_exec.actions.ldap.dialects import detect, dialect
-from runbook_exec.actions.ldap.dn import canonical, parse, same_name
 from runbook_exec.actions.ldap.reading import Reader
 from runbook_exec.actions.ldap.transport import no_pen
 from runbook_exec.actions.ldap.wire import BASE, Found, Wire
 from runbook_exec.change import Json, Ref, State
+from runbook_exec.dn import canonical, parse, same_name
 from runbook_exec.errors import Refused, RunbookError
 
 

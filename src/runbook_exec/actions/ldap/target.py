@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from runbook_exec.actions.ldap import record
 from runbook_exec.actions.ldap.dialect import Dialect
 from runbook_exec.actions.ldap.dialects import dialect
-from runbook_exec.actions.ldap.dn import Dn, canonical, parse
 from runbook_exec.actions.ldap.groups import IN
 from runbook_exec.change import Facts, Json, Ref, State
+from runbook_exec.dn import Dn, canonical, parse
 from runbook_exec.errors import Invalid, Refused
 
 SERVER = Ref("ldap.server", "")

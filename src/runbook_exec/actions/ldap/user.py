@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from runbook_exec.action import Action, Context, Rights, register
 from runbook_exec.actions.ldap import account, record, target
 from runbook_exec.actions.ldap.account import UserArgs
-from runbook_exec.actions.ldap.dn import same_name
 from runbook_exec.actions.ldap.editing import apply_entry, undo_entry
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref, State
+from runbook_exec.dn import same_name
 from runbook_exec.values import THIS
 
 

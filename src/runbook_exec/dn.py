@@ -149,6 +149,18 @@ def same_name(one: str, other: str) -> bool:
         return one == other
 
 
+def first_value(text: str) -> str:
+    r"""What people call an entry: `CN=Weiß\, Anna,OU=…` → `Weiß, Anna`; a text that is no name stays as it is.
+
+    AD puts a line feed and the id behind the name of a deleted entry; they are left out.
+    """
+    try:
+        name = parse(text).name
+    except Invalid:
+        return text
+    return name.partition("\n")[0].partition("\x00")[0] or text
+
+
 def _pair(rest: str, whole: str) -> tuple[Pair, str, str]:
     kind, equals, rest = rest.partition("=")
     kind = kind.strip()
