@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import unquote
 
+from runbook_exec.dn import canonical
+from runbook_exec.errors import Invalid
 from runbook_exec.model import Guards
 from runbook_exec.plan_line import Line
 
@@ -37,7 +40,7 @@ def line_refusals(
 
     Whoever plans a LATER line exactly asks again with the concrete one.
     """
-    untouchable = {name.casefold(): kind for kind in guards.protected for name in protected.get(kind, ())}
+    untouchable = {_known(name): kind for kind in guards.protected for name in protected.get(kind, ())}
     for line in lines:
         change = line.change
         if change is None:
@@ -47,6 +50,21 @@ def line_refusals(
         if change.is_empty:
             continue
         names = (change.target, change.identity, *change.writes)
-        touched = {name.casefold(): name for name in names if isinstance(name, str)}
+        touched = {known: name for name in names if isinstance(name, str) for known in _spellings(name)}
         for name in sorted(touched.keys() & untouchable.keys()):
             yield f"step {line.step!r} would change {touched[name]}, which is protected as {untouchable[name]}"
+
+
+def _known(name: str) -> str:
+    """One spelling for one far-side name: a directory name, a UPN, an id."""
+    try:
+        return canonical(name).casefold()
+    except Invalid:
+        return name.strip().casefold()
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """The name, and for a path like /users/anna@…/manager each of its parts."""
+    yield _known(name)
+    if name.startswith("/"):
+        yield from (_known(unquote(part)) for part in name.split("/") if part)
