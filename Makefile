@@ -6,13 +6,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible refuses a locale that is not UTF-8.
 export LC_ALL ?= C.UTF-8
 
-.PHONY: demo test check lint docs bench clean
+.PHONY: demo test check lint docs bench crash clean
 
 demo: $(VENV)/runtime
 	@$(BIN)/runbook sandbox demo
 
 test: $(VENV)/develop
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 check: lint test
 
@@ -27,6 +27,10 @@ docs: $(VENV)/develop
 
 bench: $(VENV)/develop
 	$(BIN)/python benchmarks/run.py
+
+# Every point at which a run can be killed (about half an hour); ARGS="--points 60 --seed 7" takes a sample.
+crash: $(VENV)/develop
+	$(BIN)/python tests/crash/matrix.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .runbook .mypy_cache .ruff_cache .hypothesis .import_linter_cache
