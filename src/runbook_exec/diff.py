@@ -149,8 +149,13 @@ def shown(value: Json) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with line breaks, tabs and everything invisible spelled out."""
-    return visible(text).replace("\n", "‹line break›").replace("\t", "‹tab›")
+    """The text with line breaks and tabs as signs, and everything invisible spelled out."""
+    return visible(text).replace("\n", "⏎").replace("\t", "⇥")
+
+
+def paragraphs(value: Json) -> str:
+    """Like `shown`, but a text of several lines keeps them."""
+    return visible(value).replace("\t", "⇥") if isinstance(value, str) and "\n" in value else shown(value)
 
 
 def cut(text: str, length: int) -> str:

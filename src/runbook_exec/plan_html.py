@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from runbook_exec.diff import one_line, shown
+from runbook_exec.diff import one_line, paragraphs
 from runbook_exec.plan import Plan
 from runbook_exec.plan_view import view
 
@@ -21,5 +21,5 @@ def plan_html(plan: Plan, *, language: str) -> str:
 @cache
 def _template() -> Template:
     env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.filters.update(shown=shown, one_line=one_line)
+    env.filters.update(shown=paragraphs, one_line=one_line)
     return env.from_string(files("runbook_exec").joinpath("plan.html.j2").read_text(encoding="utf-8"))

@@ -98,10 +98,10 @@ class _Page:
         yield " " * _LEFT + self.paint(cut(head, self.width - _LEFT), "dim")
         names = max((len(one_line(each.name)) for each in item.differences), default=0)
         for each in item.differences:
-            yield self._difference(each, min(names, 28))
+            yield self._difference(each, min(names, max(28, self.width * 2 // 5)))
 
     def _difference(self, each: Difference, names: int) -> str:
-        name = cut(one_line(each.name), 28).ljust(names)
+        name = cut(one_line(each.name), names).ljust(names)
         room = self.width - _LEFT - 4 - names - 2
         if each.sign is Sign.CHANGED:
             half = max((room - 3) // 2, 8)

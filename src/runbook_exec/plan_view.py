@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runbook_exec import duration
 from runbook_exec.change import Certainty, Json, Nature
 from runbook_exec.diff import Difference, asked, differences, one_line
-from runbook_exec.model import Step
+from runbook_exec.model import LANGUAGES, Step
 from runbook_exec.plan import Line, Plan, Status
 from runbook_exec.plan_words import MARKS, Mark, Text, words
 
@@ -96,7 +96,7 @@ def _item(number: int, line: Line, steps: Mapping[str, Step], text: Text) -> Ite
         step=line.step,
         uses=line.uses,
         target=one_line(change.target) if change else "",
-        differences=line_differences(line),
+        differences=tuple(_in_words(each, text) for each in line_differences(line)),
         notes=tuple(_notes(line, steps, text)),
         warnings=tuple(_warnings(line, text)),
     )
@@ -107,6 +107,16 @@ def line_differences(line: Line) -> tuple[Difference, ...]:
     if line.change is not None:
         return differences(line.change, computes=line.nature is Nature.COMPUTES)
     return asked(line.envelope) if line.envelope else ()
+
+
+def _in_words(each: Difference, text: Text) -> Difference:
+    """A text that stands there in several languages, in the reader's."""
+    return replace(each, before=_said(each.before, text), after=_said(each.after, text))
+
+
+def _said(value: Json, text: Text) -> Json:
+    whole = isinstance(value, Mapping) and set(LANGUAGES) <= set(value)
+    return text.of(value) if whole and all(isinstance(word, str) for word in value.values()) else value
 
 
 def mark_of(line: Line) -> Mark:
@@ -178,7 +188,7 @@ def _totals(plan: Plan, text: Text) -> Iterator[str]:
     else:
         yield text.count("changes", plan.changes)
     human = sum(line.counts and line.nature is Nature.HUMAN for line in plan.lines)
-    later = sum(line.counts and line.status is Status.LATER for line in plan.lines)
+    later = sum(line.counts and mark_of(line) is Mark.DEFERRED for line in plan.lines)
     blind = sum(line.counts and line.certainty is Certainty.BLIND for line in plan.lines)
     same = sum(mark_of(line) is Mark.SAME for line in plan.lines)
     skipped = sum(line.status is Status.SKIP for line in plan.lines)

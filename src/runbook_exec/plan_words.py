@@ -183,7 +183,7 @@ _TEXTS = {
         {
             "changes": ("{} change", "{} changes"),
             "human": ("{} by a person", "{} by a person"),
-            "later": ("{} planned exactly later", "{} planned exactly later"),
+            "later": ("{} known in full only later", "{} known in full only later"),
             "blind": ("{} cannot be read back", "{} cannot be read back"),
             "same": ("{} already so", "{} already so"),
             "skipped": ("{} not needed", "{} not needed"),
@@ -196,7 +196,7 @@ _TEXTS = {
         {
             "changes": ("{} Änderung", "{} Änderungen"),
             "human": ("{} durch einen Menschen", "{} durch einen Menschen"),
-            "later": ("{} erst später genau planbar", "{} erst später genau planbar"),
+            "later": ("{} erst später ganz bekannt", "{} erst später ganz bekannt"),
             "blind": ("{} nicht rücklesbar", "{} nicht rücklesbar"),
             "same": ("{} schon so", "{} schon so"),
             "skipped": ("{} nicht nötig", "{} nicht nötig"),

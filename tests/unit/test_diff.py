@@ -86,7 +86,7 @@ def test_what_is_shown_is_one_visible_line(value):
         ("–", "“–”"),
         (True, "true"),
         ("true", "true"),
-        ("a\nb", "a‹line break›b"),
+        ("a\nb", "a⏎b"),
         ("\u202eabc\x00", "‹U+202E›abc‹U+0000›"),
         (Secret("hunter2", rule="20 characters"), "••• (20 characters)"),
         ({"a": [1, None]}, "{a: [1, –]}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 import threading
@@ -191,8 +192,11 @@ def show(made: Any, app: Any, given: dict[str, Any]) -> None:
     from runbook_exec.plan_text import plan_text
 
     colour = options.in_terminal()
+    width = shutil.get_terminal_size((100, 24)).columns if colour else 100
     click.echo(
-        plan_text(made, language=app.desk.language, colour=colour, brief=bool(given.get("brief"))),
+        plan_text(
+            made, language=app.desk.language, colour=colour, brief=bool(given.get("brief")), width=width
+        ),
         color=colour or None,
     )
 
