@@ -84,7 +84,7 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
-        if tag not in {"meta", "br"}:
+        if tag not in {"meta", "br", "col"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
