@@ -48,7 +48,8 @@ class Request(Action[RequestArgs]):
 
     Anything else is *blind*: the plan shows the exact request, and a crash in the middle leaves
     it to a person. With `proof` it is looked at first (nothing is sent where it is so
-    already) and afterwards (it failed where it is not). Known traps are refused: above all
+    already) and afterwards (it failed where it is not). What an answer gives away once (a pass,
+    a client secret, a recovery key) is a secret to later steps, and not kept. Known traps are refused: above all
     `DELETE …/members/{id}` without `/$ref`, which deletes the person. Which permission it takes is
     known to Graph alone: `doctor` cannot check it.
     """
@@ -103,7 +104,7 @@ class Request(Action[RequestArgs]):
                     f"{args.method} {args.path} was accepted, but {args.proof.path} does not show it",
                     next_move="look at the far side: some changes take minutes to show",
                 )
-        return Evidence(answer={"request": f"{args.method} {change.target}"}, outputs={"body": body})
+        return Evidence(answer={"request": f"{args.method} {change.target}"}, outputs={"body": _sealed(body)})
 
     def undo(self, change: Change, evidence: Evidence) -> Irreversible:
         return Irreversible(reason="a request of your own has no known way back")
@@ -115,7 +116,7 @@ class Request(Action[RequestArgs]):
             before={},
             after={},
             says={"en": en, "de": de},
-            outputs={"body": body},
+            outputs={"body": _sealed(body)},
         )
 
 
@@ -143,6 +144,21 @@ def _check(args: RequestArgs) -> None:
 def _shows(proof: Proof, state: Any) -> bool:
     body = state["body"] if state else None
     return isinstance(body, Mapping) and all(same(body.get(name), value) for name, value in proof.has.items())
+
+
+_SECRETS = frozenset(
+    {"temporaryaccesspass", "secrettext", "password", "newpassword", "key", "accesstoken", "refreshtoken"}
+)
+"""Properties, in lower case, by which Graph gives a secret away."""
+
+
+def _sealed(value: Json, name: str = "") -> Json:
+    """The answer with what must not be kept as a `Secret`."""
+    if isinstance(value, str) and name.lower() in _SECRETS:
+        return Secret(value, rule=f"{name} from Graph")
+    if isinstance(value, Mapping):
+        return {key: _sealed(item, key) for key, item in value.items()}
+    return [_sealed(item, name) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _revealed(value: Any) -> Any:
