@@ -33,7 +33,7 @@ crash: $(VENV)/develop
 	$(BIN)/python tests/crash/matrix.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) .runbook .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0])'
