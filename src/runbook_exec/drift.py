@@ -100,7 +100,9 @@ def _differences(
         return Drift(what="the target is another one", planned=planned["target"], found=found["target"])
     known = planned["identity"]
     if known is not None and not fits(known, found["identity"]):
-        return Drift(what="another object stands at the target now", planned=known, found=found["identity"])
+        return Drift(
+            what="what stands at the target is another thing now", planned=known, found=found["identity"]
+        )
     if now.change is not None and now.change.is_empty:
         return None  # before = after already: nothing is left to do
     if now.nature is Nature.WAITS:

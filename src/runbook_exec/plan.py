@@ -157,6 +157,7 @@ def plan_digest(plan: Plan, key: bytes) -> str:
                     "uses": line.uses,
                     "certainty": line.certainty.value,
                     "what": commitment(key, line_identity(line)),
+                    "asked": commitment(key, line.envelope),
                     "gate": line.gate
                     and {"rule": commitment(key, line.gate.rule), "expires": line.gate.expires},
                 }

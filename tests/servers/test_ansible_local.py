@@ -15,6 +15,7 @@ from servers.estate import REPOSITORY, Estate, estate, eventually, processes
 
 from runbook_exec.actions.ansible import folder as folders
 from runbook_exec.errors import Failed, Invalid, JournalError, Unreachable
+from runbook_exec.plan_line import Line, Status, line_identity
 from runbook_exec.sandbox import hosts as rehearsal_hosts
 from runbook_exec.sandbox.rehearsal import open_rehearsal
 
@@ -90,6 +91,33 @@ def test_what_check_mode_skipped_is_listed_and_what_it_cannot_see_blocks(make, t
     assert 'fs-brno: "Each share" cannot be seen by check mode' in change.notes[2]
     assert change.blocked.startswith('check mode cannot look at "Wait for the share", "Each share"')
     assert list(change.before) == [f"fs-brno: Mark ({tmp_path}/mark)"]
+
+
+def test_a_playbook_or_an_inventory_that_was_edited_is_another_one(make, tmp_path):
+    def planned():
+        values = {"hosts": "fs-brno", "vars": {"place": str(tmp_path), "length": "0"}}
+        return line_identity(
+            Line(
+                step="s",
+                title={},
+                section=0,
+                status=Status.CHANGE,
+                change=here.plan("ansible.playbook", playbook="slow.yml", **values),
+            )
+        )
+
+    here = make({"slow.yml": SLOW, "other.yml": UNSEEN})
+    first = planned()
+    assert planned() == first
+    playbook = here.folder / "playbooks" / "slow.yml"
+    playbook.write_text(SLOW.replace("length", "length | default(0)"), encoding="utf-8")
+    second = planned()
+    assert first["before"] == second["before"]
+    assert first["identity"] != second["identity"]
+    variables = here.folder / "inventory" / "host_vars" / "fs-brno.yml"
+    variables.parent.mkdir(exist_ok=True)
+    variables.write_text("ansible_host: another\n", encoding="utf-8")
+    assert second["identity"] != planned()["identity"]
 
 
 def test_a_playbook_that_exceeds_the_steps_time_is_stopped_and_said_to_be_in_doubt(make, tmp_path):

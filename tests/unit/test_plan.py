@@ -32,8 +32,10 @@ def book(steps: str, **head) -> load.Runbook:
 
 
 def planned(runbook: load.Runbook, far: FarSide, *, read=None, key=KEY, protected=None, skip=(), outputs=None,
-            **inputs) -> Plan:  # fmt: skip
-    scope = Scope(inputs=inputs, site={"domain": "example.org"}, run={"id": "r1"}, outputs=outputs or {})
+            site=None, **inputs) -> Plan:  # fmt: skip
+    scope = Scope(
+        inputs=inputs, site=site or {"domain": "example.org"}, run={"id": "r1"}, outputs=outputs or {}
+    )
     return make_plan(
         runbook,
         scope=scope,
@@ -391,6 +393,14 @@ def test_somebody_elses_attributes_do_not_count(far):
     before = digest(far)
     far.things["a"]["other"] = "changed"
     assert digest(far) == before
+
+
+def test_an_argument_that_no_attribute_shows_changes_the_digest(far):
+    steps = "- {id: w, uses: memory.wait, with: {key: a, deadline: '{{ site.d }}'}}\n"
+    plans = [planned(book(steps), far, site={"d": deadline}) for deadline in ("30m", "40m", "30m")]
+    assert plans[0].lines[0].change == plans[1].lines[0].change
+    assert plans[0].digest != plans[1].digest
+    assert plans[0].digest == plans[2].digest
 
 
 def test_the_digest_needs_the_subjects_key(far):

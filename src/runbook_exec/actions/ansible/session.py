@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runbook_exec.actions.ansible import configuration, inventory, launch, playbook_lint, state, trouble
+from runbook_exec.actions.ansible import (
+    configuration,
+    inventory,
+    launch,
+    playbook_lint,
+    source,
+    state,
+    trouble,
+)
 from runbook_exec.actions.ansible import folder as folders
 from runbook_exec.actions.ansible.configuration import Connection
 from runbook_exec.actions.ansible.inventory import Inventory
@@ -121,7 +129,8 @@ class Session:
             seconds_left=_stopwatch(CHECK_SECONDS),
             listener=Listener(),
         )
-        return state.of(report, hosts)
+        playbooks = self.connection.folder() / "playbooks" if request.playbook else None
+        return {**state.of(report, hosts), "source": source.digest(self.inventory.file, playbooks)}
 
     def _run(
         self,

@@ -48,10 +48,11 @@ def change(action: str, request: Request, facts: Facts) -> Change:
     pending: Mapping[str, Mapping[str, Json]] = found["pending"]
     hosts: list[str] = found["hosts"]
     skipped = found["skipped"]
-    settled: State = {"hosts": hosts, **NOTHING_PENDING}
+    settled: State = {**found, **NOTHING_PENDING}
     return Change(
         action=action,
         target=request.target,
+        identity=found.get("source"),
         before={name: body["before"] for name, body in pending.items()},
         after={name: body["after"] for name, body in pending.items()},
         says=_says(request, pending, hosts),
