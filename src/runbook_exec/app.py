@@ -11,6 +11,7 @@ from typing import Any
 from runbook_exec import inputs, load
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Invalid, RunbookError
+from runbook_exec.gatehouse import Gatehouse
 from runbook_exec.journal import Run, replay
 from runbook_exec.library import runbook_path
 from runbook_exec.lint import refuse_problems
@@ -51,6 +52,14 @@ class App:
                 )
             self._environment = found
         return self._environment
+
+    def gatehouse(self, environment: str | None = None) -> Gatehouse:
+        """Who judges the gates of an environment; no far side has to be up for that."""
+        return Gatehouse(
+            self.project.environment(environment or self._chosen),
+            key=lambda run: self.store.subject_key(run.client, str(run.started.get("subject", ""))),
+            clock=now,
+        )
 
     # Before anything is written
 

@@ -94,6 +94,11 @@ def resolve(app: App, run_id: str, step: str, *, how: Word, reason: str) -> Run:
     """Put a person's word about a step on the record. Only where reading could not settle it."""
     with _taken_up(app, run_id) as scribe:
         record = scribe.run.steps.get(step)
+        if any(gate.id == step for gate in runbook_of(scribe.run).steps() if gate.gate):
+            raise Refused(
+                f"{step!r} is a gate: nobody can say that it is done",
+                next_move=f"`runbook approve {run_id} {step}`, by whoever may",
+            )
         unsettled = {StepStatus.BEGUN, StepStatus.DRIFTED}
         if record is None or record.status not in unsettled:
             open_ones = [label for label, r in scribe.run.steps.items() if r.status in unsettled]
@@ -149,7 +154,8 @@ def _agreed(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Cal
 def _replanned(
     app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Callable[[Plan], bool]
 ) -> bool:
-    over = outputs_so_far(runbook, scribe.run)
+    gates = {step.id for step in runbook.steps() if step.gate}
+    over = {name: o for name, o in outputs_so_far(runbook, scribe.run).items() if name not in gates}
     scope.outputs.update(over)
     plan = app.planned(runbook, scope, skip=frozenset(over))
     if plan.refusals:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runbook_exec.action import Answer, Question
+from runbook_exec.errors import Refused
 from runbook_exec.scribe import Watch
 
 
@@ -33,4 +34,10 @@ def person() -> str:
     """The operating system's name for whoever runs this process; no variable can change it."""
     import pwd
 
-    return pwd.getpwuid(os.getuid()).pw_name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        raise Refused(
+            f"nobody knows who runs this: user number {os.getuid()} has no name",
+            next_move="give the account a name on this machine",
+        ) from None

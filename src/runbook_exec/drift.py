@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook_exec.change import Json, Nature
-from runbook_exec.plan import Line, Status, line_identity
+from runbook_exec.plan import Line, Status, gate_body, line_identity
 from runbook_exec.values import fits, plain
 
 
@@ -39,9 +39,12 @@ def line_body(line: Line) -> dict[str, Json]:
         "says": dict(change.says) if change else None,
         "notes": list(change.notes) if change else [],
         "envelope": plain(line.envelope),
-        "gate": {"rule": plain(line.gate.rule), "expires": line.gate.expires} if line.gate else None,
+        "gate": gate_body(line.gate) if line.gate else None,
         "irreversible": line.irreversible,
+        "destructive": bool(change and change.destructive),
         "reason": line.reason,
+        "awaits": line.awaits.value if line.awaits else None,
+        "needs": line.needs,
     }
 
 

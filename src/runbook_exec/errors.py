@@ -112,6 +112,10 @@ class JournalError(RunbookError):
     kind = "journal"
 
 
+class Overtaken(JournalError):
+    """Something was recorded since the journal was last read; nothing was written."""
+
+
 EXIT_WAITING = 10
 """A gate, a person or a far side is awaited; `runbook resume` goes on."""
 

@@ -21,6 +21,7 @@ from runbook_exec.plan import Line, Scope, Status, gathered_outputs, plan_again,
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, error_body
 from runbook_exec.surroundings import Surroundings
+from runbook_exec.threshold import pass_gate
 from runbook_exec.values import kept
 
 
@@ -147,7 +148,8 @@ class _Walk:
     def _line(self, step: Step, line: Line) -> None:
         approved = self.planned.get(line.step) or self.planned.get(step.id)
         if line.status is Status.GATE:
-            self._gate(line)
+            pass_gate(line, approved, self.scribe, self.around.gates)
+            return
         outputs = perform(
             step,
             line,
@@ -156,17 +158,19 @@ class _Walk:
             around=self.around,
             guards=self.runbook.guards,
             replan=lambda: plan_again(line, step, self.scope, self.around.sessions.read),
+            admitted=lambda: self._admitted(step),
         )
         self.live[step.id, _index(line.step)] = outputs
 
-    def _gate(self, line: Line) -> None:
-        reason = "waits for approval: " + describe_gate(line.gate.rule if line.gate else {})
-        self.scribe.add(Kind.GATE, {"step": line.step, "reason": reason})
-        raise Stop(
-            RunStatus.WAITING,
-            f"the gate {line.step!r} {reason}",
-            next_move="deciding at gates is not part of this version; the steps before it are done and recorded",
-        )
+    def _admitted(self, step: Step) -> int:
+        """Ask every gate before a step again; gives how many words of people were heard by then."""
+        heard = self.scribe.listen()
+        for gate in takewhile(lambda earlier: earlier.id != step.id, self.runbook.steps()):
+            if gate.gate is None or self.scribe.run.record(gate.id).status is StepStatus.SKIPPED:
+                continue
+            for line in plan_step(gate, self.sections[gate.id], self.scope, self.around.sessions.read):
+                heard = min(heard, pass_gate(line, self.planned.get(gate.id), self.scribe, self.around.gates))
+        return heard
 
 
 def _is_plain_item(step: Step) -> bool:
@@ -186,18 +190,6 @@ def _outputs_of(record: StepRecord) -> dict[str, Any]:
 def _index(label: str) -> int:
     number = label.partition("[")[2].rstrip("]")
     return int(number) if number else 0
-
-
-def describe_gate(rule: Mapping[str, Json]) -> str:
-    """A gate's rule in words: `maria@… and 1 of it-leads`."""
-    for word, joint in (("all", " and "), ("any", " or ")):
-        if word in rule:
-            return joint.join(describe_gate(part) for part in rule[word])
-    count = rule.get("count", 1)
-    for kind in ("person", "group", "role"):
-        if kind in rule:
-            return str(rule[kind]) if kind == "person" else f"{count} of {kind} {rule[kind]}"
-    return "nobody named"
 
 
 def outputs_so_far(runbook: Runbook, run: Run) -> dict[str, Any]:

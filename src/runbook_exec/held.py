@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from runbook_exec import __version__, report
 from runbook_exec.app import App, now
 from runbook_exec.change import Json
 from runbook_exec.drift import line_body
+from runbook_exec.editor import last_editor
 from runbook_exec.errors import Busy, JournalError
 from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run
 from runbook_exec.model import Runbook
@@ -40,6 +42,7 @@ def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundi
             protected=app.environment.protected,
             project=app.project.folder,
             language=app.desk.language,
+            gates=app.gatehouse(app.environment.name),
         )
 
 
@@ -49,7 +52,10 @@ def pen(app: App, run: Run, lease: Lease) -> Scribe:
     def append(event: Event, over: bool) -> Event:  # noqa: FBT001 - the shape of scribe.Append
         return app.store.append(event, lease, over=over)
 
-    return Scribe(run, append, who=app.desk.who, clock=now, watch=app.desk.watch)
+    def since(seq: int) -> list[Event]:
+        return app.store.events(run.id, after=seq)
+
+    return Scribe(run, append, who=app.desk.who, clock=now, watch=app.desk.watch, since=since)
 
 
 def acquired(app: App, run_id: str) -> Lease:
@@ -111,9 +117,20 @@ def first_event(app: App, plan: Plan, *, run: str, ticket: str) -> Event:
             "requester": app.desk.who,
             "ticket": ticket,
             "language": app.desk.language,
+            **_of_gates(app, runbook),
         },
         before=FIRST,
     )
+
+
+def _of_gates(app: App, runbook: Runbook) -> dict[str, Json]:
+    """What a run with gates keeps from its first moment: later changes of the settings help nobody."""
+    if not any(step.gate for step in runbook.steps()):
+        return {}
+    return {
+        "editor": last_editor(Path(runbook.file).resolve()),
+        "decisions": "signed" if app.environment.signed else "any",
+    }
 
 
 def plan_body(plan: Plan) -> dict[str, Json]:

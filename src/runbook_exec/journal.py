@@ -17,6 +17,7 @@ import msgspec
 
 from runbook_exec.change import Json
 from runbook_exec.errors import JournalError
+from runbook_exec.gate import Decision, Verdict
 
 SCHEMA_VERSION = 1
 """Of the event bodies. A newer one is refused; an older one stays readable."""
@@ -36,6 +37,20 @@ class Kind(StrEnum):
     CANCELLED = "run.cancelled"
     """A person ended it; what was done stays done."""
     GATE = "gate.waiting"
+    """Somebody's word is missing; the first one under a plan begins the time until it expires."""
+    DECIDED = "gate.decided"
+    WITHDRAWN = "gate.withdrawn"
+    """A decision taken back by whoever made it."""
+    OPENED = "gate.opened"
+    EXPIRED = "gate.expired"
+    TURNED_AWAY = "gate.turned_away"
+    """Rejected, or nobody can say who may open it."""
+    BROKEN_GLASS = "gate.broken_glass"
+    """Opened alone in an emergency, for an hour at most."""
+    REVIEWED = "gate.reviewed"
+    """Somebody else looked at broken glass afterwards."""
+    ALERTED = "gate.alerted"
+    """Who was told about broken glass, and how."""
     SKIPPED = "step.skipped"
     ADOPTED = "step.adopted"
     """The world was already as planned; nothing was done."""
@@ -58,6 +73,10 @@ class Kind(StrEnum):
 def folded(subject: str) -> str:
     """A subject as it is compared: case, width and spaces around it make no other person."""
     return unicodedata.normalize("NFKC", subject).casefold().strip()
+
+
+WORDS = frozenset({Kind.DECIDED, Kind.WITHDRAWN, Kind.BROKEN_GLASS, Kind.REVIEWED, Kind.ALERTED})
+"""What people say beside the process that works on the run, without taking it over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +134,16 @@ def check_chain(events: Iterable[Event]) -> None:
         before = event.hash
 
 
+def check_next(run: Run, event: Event) -> None:
+    """Raise `JournalError` where an event does not follow from what the run knows."""
+    if (event.seq, event.before, event.hash) != (run.seq + 1, run.head, event_hash(event)):
+        raise JournalError(
+            "this event does not follow from the one before it",
+            where=f"run {event.run}, event {event.seq}",
+            next_move="treat the run as tampered with; restore the journal from its copy",
+        )
+
+
 class Word(StrEnum):
     """What a person may say about a step in doubt."""
 
@@ -146,6 +175,8 @@ class RunStatus(StrEnum):
     WAITING = "waiting"
     FAILED = "failed"
     DRIFTED = "drifted"
+    REFUSED = "refused"
+    """A gate was rejected or has expired; a new plan may be asked for."""
     IN_DOUBT = "in doubt"
     DONE = "done"
     CANCELLED = "cancelled"
@@ -172,6 +203,16 @@ class StepRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wait:
+    """Since when a gate has waited under the present plan, by which rule, and when it opened."""
+
+    since: str = ""
+    opened: str = ""
+    rule: Mapping[str, Json] = field(default_factory=dict)
+    """As `plan_line.gate_body` gives it, every name in it known."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run as its events tell it."""
 
@@ -189,6 +230,10 @@ class Run:
     seq: int = 0
     head: str = FIRST
     ended_at: str = ""
+    decisions: tuple[Decision, ...] = ()
+    """Every word on a gate, those for older plans and those taken back included."""
+    waits: Mapping[str, Wait] = field(default_factory=dict)
+    """By gate; a new plan begins anew."""
 
     @property
     def is_over(self) -> bool:
@@ -237,7 +282,11 @@ def after(run: Run, event: Event) -> Run:
     run = replace(run, seq=event.seq, head=event.hash)
     match event.kind:
         case Kind.PLANNED:
-            return replace(run, plan=body, steps=_measured_anew(run.steps))
+            return replace(run, plan=body, waits={}, steps=_gates_shut(_measured_anew(run.steps), body))
+        case Kind.DECIDED | Kind.WITHDRAWN | Kind.BROKEN_GLASS | Kind.REVIEWED:
+            return replace(run, decisions=(*run.decisions, _decision(event)))
+        case Kind.GATE | Kind.OPENED:
+            run = replace(run, waits={**run.waits, body["step"]: _waited(run, event)})
         case Kind.RESUMED:
             return replace(run, status=RunStatus.RUNNING, why="", next_move="")
         case Kind.STOPPED:
@@ -266,6 +315,40 @@ def _measured_anew(steps: Mapping[str, StepRecord]) -> dict[str, StepRecord]:
     }
 
 
+def _gates_shut(steps: Mapping[str, StepRecord], plan: Mapping[str, Any]) -> dict[str, StepRecord]:
+    """Under a new plan every gate in it has to open again. Its lines are those without an action."""
+    gates = {line["step"] for line in plan.get("lines", ()) if not line.get("uses", "-")}
+    return {label: record for label, record in steps.items() if label not in gates}
+
+
+def _decision(event: Event) -> Decision:
+    body: Mapping[str, Any] = event.body
+    return Decision(
+        seq=event.seq,
+        gate=body["gate"],
+        verdict=Verdict(body["verdict"]),
+        person=body["person"],
+        account=event.who,
+        digest=body["digest"],
+        shown=body["shown"],
+        reason=body["reason"],
+        at=body["at"],
+        way=body["way"],
+        text=body["text"],
+        signature=body["signature"],
+        delegated_for=body["delegated_for"],
+        about=body["about"],
+        after=body["after"],
+        bound=body["at"] == event.at and body["after"] == event.before,
+    )
+
+
+def _waited(run: Run, event: Event) -> Wait:
+    body: Mapping[str, Any] = event.body
+    known = run.waits.get(str(body["step"]), Wait(since=event.at, rule=body.get("rule") or {}))
+    return replace(known, opened=known.opened or event.at) if event.kind == Kind.OPENED else known
+
+
 def _step_after(record: StepRecord, event: Event) -> StepRecord:
     body: Mapping[str, Any] = event.body
     match event.kind:
@@ -278,7 +361,7 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
                 attempts=record.attempts + 1,
                 begun_at=record.begun_at or event.at,
             )
-        case Kind.FAILED:
+        case Kind.FAILED | Kind.EXPIRED | Kind.TURNED_AWAY:
             status = StepStatus.BEGUN if body.get("in_doubt") else StepStatus.FAILED
             return replace(record, status=status, error=body["error"], ended_at=event.at)
         case Kind.WAITING | Kind.GATE:
@@ -291,7 +374,7 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
             return _pending(record, body["reason"])
         case Kind.RESOLVED if body["how"] == Word.REDO:
             return _pending(record, body["reason"])
-        case Kind.SKIPPED | Kind.ADOPTED | Kind.RESULT | Kind.RESOLVED:
+        case Kind.SKIPPED | Kind.OPENED | Kind.ADOPTED | Kind.RESULT | Kind.RESOLVED:
             return _over(replace(record, ended_at=event.at, error=None), event)
     return record
 
@@ -311,6 +394,8 @@ def _over(record: StepRecord, event: Event) -> StepRecord:
     match event.kind:
         case Kind.SKIPPED:
             return replace(record, status=StepStatus.SKIPPED, note=body["reason"])
+        case Kind.OPENED:
+            return replace(record, status=StepStatus.DONE, note=body["reason"])
         case Kind.ADOPTED:
             changed, outputs, note = bool(body.get("changed", False)), body["outputs"], body.get("note", "")
         case Kind.RESOLVED:

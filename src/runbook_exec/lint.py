@@ -15,7 +15,7 @@ from runbook_exec.change import Nature
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.input_schema import RESERVED
 from runbook_exec.lint_names import Names
-from runbook_exec.model import LANGUAGES, Path, Place, Runbook, Step
+from runbook_exec.model import LANGUAGES, GateRule, Path, Place, Runbook, Step
 
 
 def lint(runbook: Runbook) -> list[Invalid]:
@@ -59,8 +59,7 @@ class _Linter:
             )
         yield from self._condition(step, who)
         if step.gate:
-            for path, text in render.strings(step.gate.rule):
-                yield from self._expression(text, (*step.path, "gate", *path), step, who)
+            yield from self._gate(step, step.gate, who)
             return
         yield from self._repetition(step, who)
         action = find(step.uses)
@@ -76,6 +75,19 @@ class _Linter:
             yield from self._expression(text, (*step.path, "with", *path), step, f"{who}, {_dotted(path)}")
         yield from self._arguments(step, action)
         yield from self._safety(step, action)
+
+    def _gate(self, step: Step, gate: GateRule, who: str) -> Iterator[Invalid]:
+        rules: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), gate.rule)]
+        rules += [((name, "to"), part.to) for name, part in gate.later() if part]
+        for inner, rule in rules:
+            for path, text in render.strings(rule):
+                yield from self._expression(text, (*step.path, "gate", *inner, *path), step, who)
+        if not self.runbook.subject:
+            yield self._at(
+                (*step.path, "gate"),
+                f"{who} cannot keep people from agreeing to what is about themselves",
+                "say whom or what the runbook is about: subject: at its top",
+            )
 
     # Expressions
 

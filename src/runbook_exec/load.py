@@ -6,6 +6,7 @@ Loading imports no action; what `uses:` and `with:` mean is checked by `lint`.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,12 @@ import msgspec
 from runbook_exec import check, document, duration, runbook_format
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.input_schema import Fetch, InputSchema
-from runbook_exec.model import GateRule, Guards, Mode, OnFailure, Place, Retry, Runbook, Section, Step
+from runbook_exec.model import GateRule, Guards, Later, Mode, OnFailure, Place, Retry, Runbook, Section, Step
 
 Path_ = tuple[str | int, ...]
+
+MOST_WAYS = 200
+"""A gate that can be opened in more ways than this is understood by nobody."""
 
 
 def load(path: Path) -> Runbook:
@@ -144,12 +148,7 @@ class _Reader:
             "path": path,
         }
         if "gate" in raw:
-            rule = {key: value for key, value in raw["gate"].items() if key != "expires"}
-            expires = raw["gate"].get("expires")
-            at = (*path, "gate", "expires")
-            return Step(
-                **common, gate=GateRule(rule=rule, expires=self._seconds(at, expires) if expires else None)
-            )
+            return Step(**common, gate=self._gate((*path, "gate"), raw["gate"]))
         retry = raw.get("retry", {})
         return Step(
             **common,
@@ -177,6 +176,42 @@ class _Reader:
         if not length:
             self._problem(path, f"{text!r} is no time at all", "write how long it may take: 10m")
         return length
+
+    def _gate(self, path: Path_, raw: dict[str, Any]) -> GateRule:
+        rule = {key: value for key, value in raw.items() if key in (*runbook_format.RULE_KINDS, "count")}
+        self._check_rule(path, rule)
+
+        def later(name: str) -> Later | None:
+            if name not in raw:
+                return None
+            self._check_rule((*path, name, "to"), raw[name]["to"])
+            return Later(after=self._seconds((*path, name, "after"), raw[name]["after"]), to=raw[name]["to"])
+
+        def length(name: str) -> float | None:
+            return self._seconds((*path, name), raw[name]) if name in raw else None
+
+        return GateRule(
+            rule=rule,
+            expires=length("expires"),
+            holds=length("holds"),
+            fallback=later("fallback"),
+            escalate=later("escalate"),
+        )
+
+    def _check_rule(self, path: Path_, rule: Mapping[str, Any]) -> None:
+        """A count that says nothing or can never be reached, and a rule that nobody understands, are refused."""
+        kind = next(kind for kind in runbook_format.RULE_KINDS if kind in rule)
+        count = rule.get("count", 1)
+        if "count" in rule and kind in {"all", "person", "manager_of"}:
+            self._problem((*path, "count"), f"count says nothing beside {kind}", "remove it")
+        if kind == "any" and count > len(rule["any"]):
+            self._problem((*path, "count"), f"{count} of {len(rule['any'])} can never agree", "lower count")
+        for index, part in enumerate(rule[kind] if kind in {"all", "any"} else ()):
+            self._check_rule((*path, kind, index), part)
+        if _ways(rule) > MOST_WAYS:
+            self._problem(
+                path, f"there are more than {MOST_WAYS} ways to fulfil this rule", "make it simpler"
+            )
 
     @staticmethod
     def _human_args(raw: dict[str, Any], title: Mapping[str, str]) -> dict[str, Any]:
@@ -208,6 +243,18 @@ class _Reader:
 def _by_place(problem: Invalid) -> tuple[str, int, int]:
     place = re.search(r":(\d+):(\d+)$", problem.where)
     return (problem.where[: place.start()], int(place[1]), int(place[2])) if place else (problem.where, 0, 0)
+
+
+def _ways(rule: Mapping[str, Any]) -> int:
+    """In how many ways `all`, `any` and `count` can be fulfilled."""
+    if "all" in rule:
+        return math.prod(map(_ways, rule["all"]))
+    if "any" not in rule:
+        return 1
+    chosen = [1] + [0] * len(rule["any"])
+    for ways in map(_ways, rule["any"]):
+        chosen = [n + ways * fewer for n, fewer in zip(chosen, [0, *chosen], strict=False)]
+    return chosen[min(int(rule.get("count", 1)), len(chosen) - 1)]
 
 
 def _words(title: Any) -> dict[str, str]:

@@ -57,12 +57,31 @@ class Retry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Later:
+    """A rule that counts only after some time, in seconds."""
+
+    after: float
+    to: Mapping[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
 class GateRule:
     """Who must agree before the steps after it, as written; deciding belongs to `gate`."""
 
     rule: Mapping[str, Json]
+    """One of all, any, person, manager_of, group, role; `count` beside any, group or role."""
     expires: float | None = None
-    """Seconds; a gate that expires stays shut."""
+    """Seconds from the moment the run begins to wait; a gate that expires stays shut."""
+    holds: float | None = None
+    """Seconds that it stays open after it opened; where left out, until it expires."""
+    fallback: Later | None = None
+    """Who may open it too, once it has waited so long."""
+    escalate: Later | None = None
+    """Who is told too, once it has waited so long; they cannot open it."""
+
+    def later(self) -> tuple[tuple[str, Later | None], ...]:
+        """The rules that count only after some time, by their names."""
+        return ("fallback", self.fallback), ("escalate", self.escalate)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,19 @@ from runbook_exec.action import Action, Context, find
 from runbook_exec.agree import agree, word_given
 from runbook_exec.change import Change, Evidence, Json, Nature, Waiting
 from runbook_exec.drift import drift
-from runbook_exec.errors import Busy, Failed, JournalError, Refused, RunbookError, Transient, Unreachable
+from runbook_exec.errors import (
+    Busy,
+    Failed,
+    JournalError,
+    Overtaken,
+    Refused,
+    RunbookError,
+    Transient,
+    Unreachable,
+)
 from runbook_exec.guards import line_refusals, too_many
 from runbook_exec.journal import Kind, RunStatus, StepStatus
-from runbook_exec.model import Guards, Step
+from runbook_exec.model import Guards, Mode, Step
 from runbook_exec.plan import Line, Status, line_identity
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
@@ -37,8 +46,13 @@ def perform(
     around: Surroundings,
     guards: Guards,
     replan: Callable[[], Line],
+    admitted: Callable[[], int],
 ) -> Mapping[str, Any]:
-    """Bring one line about and give its outputs. Raises `Stop` where the run cannot go on."""
+    """Bring one line about and give its outputs. Raises `Stop` where the run cannot go on.
+
+    `admitted` is asked right before each effect: it raises `Stop` where a gate before the step
+    is no longer open, and gives how many words of people it took into account.
+    """
     doing = _Doing(
         step=step,
         label=line.step,
@@ -47,6 +61,7 @@ def perform(
         around=around,
         guards=guards,
         replan=replan,
+        admitted=admitted,
     )
     return doing.settled(line) or doing.done(line)
 
@@ -60,6 +75,7 @@ class _Doing:
     around: Surroundings
     guards: Guards
     replan: Callable[[], Line]
+    admitted: Callable[[], int]
 
     # What needs no effect
 
@@ -140,6 +156,8 @@ class _Doing:
         length = self.step.timeout if patience is None else patience
         deadline = self.around.clock() + timedelta(seconds=length)
         for attempt in range(1, self.step.retry.attempts + 1):
+            if self.step.mode is not Mode.AUTO:
+                self.admitted()  # nobody is asked to do what may not be done
             agree(self.step, self.label, action.nature, self.scribe, self.around)
             self._intend(action, line)
             try:
@@ -189,7 +207,13 @@ class _Doing:
             "change": change_body(line.change),
             "digest": digest(line_identity(line)),
         }
-        self.scribe.add(Kind.INTENT, body)
+        while True:
+            heard = self.admitted()
+            try:
+                self.scribe.add(Kind.INTENT, body, heard=heard)
+            except Overtaken:
+                continue  # somebody said something in between: ask the gates again
+            return
 
     def _tried(self, action: Action[Any], line: Line, deadline: datetime) -> Mapping[str, Any]:
         assert line.change is not None

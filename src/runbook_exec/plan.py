@@ -16,12 +16,14 @@ from runbook_exec.action import Action, find, make_args
 from runbook_exec.change import Certainty, Deferred, Facts, Json, NeedsValue, Ref, deferred_in
 from runbook_exec.errors import Invalid, Refused, RunbookError
 from runbook_exec.known import Known, Read, merged
-from runbook_exec.model import GateRule, Runbook, Step
+from runbook_exec.model import GateRule, Later, Runbook, Step
 from runbook_exec.overlay import Overlay
 from runbook_exec.plan_line import (
     Awaits,
     Line,
     Status,
+    gate_body,
+    gate_of,
     gathered_outputs,
     line_identity,
     outputs_of,
@@ -35,6 +37,8 @@ __all__ = [
     "Read",
     "Scope",
     "Status",
+    "gate_body",
+    "gate_of",
     "gather",
     "gathered_outputs",
     "line_identity",
@@ -158,13 +162,20 @@ def plan_digest(plan: Plan, key: bytes) -> str:
                     "certainty": line.certainty.value,
                     "what": commitment(key, line_identity(line)),
                     "asked": commitment(key, line.envelope),
-                    "gate": line.gate
-                    and {"rule": commitment(key, line.gate.rule), "expires": line.gate.expires},
+                    "gate": line.gate and _sealed_gate(line.gate, key),
                 }
                 for line in plan.lines
             ],
         }
     )
+
+
+def _sealed_gate(gate: GateRule, key: bytes) -> dict[str, Json]:
+    """A gate as digests see it: whom it names enters as a commitment."""
+    return {
+        name: commitment(key, value) if isinstance(value, Mapping) else value
+        for name, value in gate_body(gate).items()
+    }
 
 
 def plan_step(
@@ -334,7 +345,15 @@ def _named(deferred: Deferred) -> str:
 
 
 def _rendered_gate(gate: GateRule, names: Mapping[str, Any], where: str) -> GateRule:
-    return replace(gate, rule=plain(render.render(gate.rule, names, where=where)))
+    def rendered(rule: Mapping[str, Json]) -> Json:
+        return plain(render.render(rule, names, where=where))
+
+    def later(part: Later | None) -> Later | None:
+        return part and replace(part, to=rendered(part.to))
+
+    return replace(
+        gate, rule=rendered(gate.rule), fallback=later(gate.fallback), escalate=later(gate.escalate)
+    )
 
 
 def gather(action: Action[Any], args: Any, read: Read) -> Facts:

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from runbook_exec.change import Json
 from runbook_exec.diff import Difference
-from runbook_exec.plan import Line, Plan
+from runbook_exec.plan import Line, Plan, gate_body
 from runbook_exec.plan_view import line_differences
 from runbook_exec.values import plain
 
@@ -51,7 +51,10 @@ class LineDocument(msgspec.Struct, frozen=True, kw_only=True):
     awaits: Annotated[str | None, Meta(description="for later: value, whether or how-often")]
     needs: Annotated[str, Meta(description="for later: the value that decides it")]
     reason: Annotated[str, Meta(description="why it is later or skipped")]
-    gate: Annotated[Json, Meta(description="rule and seconds until it stays shut")]
+    gate: Annotated[
+        Json,
+        Meta(description="rule, and in seconds: expires, holds; fallback and escalate where it has them"),
+    ]
     notes: Annotated[list[str], Meta(description="what a reader must know")]
     irreversible: Annotated[str, Meta(description="why it cannot be taken back; empty: it can")]
     destructive: bool
@@ -130,7 +133,7 @@ def _line(line: Line) -> LineDocument:
         awaits=line.awaits.value if line.awaits else None,
         needs=line.needs,
         reason=line.reason,
-        gate={"rule": plain(line.gate.rule), "expires": line.gate.expires} if line.gate else None,
+        gate=gate_body(line.gate) if line.gate else None,
         notes=list(change.notes) if change else [],
         irreversible=line.irreversible,
         destructive=bool(change and change.destructive),

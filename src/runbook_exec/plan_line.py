@@ -9,7 +9,7 @@ from typing import Any
 
 from runbook_exec.action import Action
 from runbook_exec.change import Certainty, Change, Deferred, Json, Nature, Words
-from runbook_exec.model import GateRule
+from runbook_exec.model import GateRule, Later
 from runbook_exec.values import plain
 
 
@@ -74,6 +74,32 @@ class Line:
             Nature.COMPUTES,
             Nature.WAITS,
         }
+
+
+def gate_body(gate: GateRule) -> dict[str, Json]:
+    """A gate's rule as it is stored and hashed; what it does not use is left out."""
+    body: dict[str, Json] = {"rule": plain(gate.rule), "expires": gate.expires}
+    if gate.holds is not None:
+        body["holds"] = gate.holds
+    for name, later in (("fallback", gate.fallback), ("escalate", gate.escalate)):
+        if later is not None:
+            body[name] = {"after": later.after, "to": plain(later.to)}
+    return body
+
+
+def gate_of(body: Mapping[str, Any]) -> GateRule:
+    """The rule that `gate_body` stored."""
+
+    def later(name: str) -> Later | None:
+        return Later(after=body[name]["after"], to=body[name]["to"]) if body.get(name) else None
+
+    return GateRule(
+        rule=body["rule"],
+        expires=body.get("expires"),
+        holds=body.get("holds"),
+        fallback=later("fallback"),
+        escalate=later("escalate"),
+    )
 
 
 def line_identity(line: Line) -> dict[str, Json]:

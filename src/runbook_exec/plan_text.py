@@ -43,9 +43,21 @@ _LEFT = 6
 """Columns for the number and the mark."""
 
 
-def plan_text(plan: Plan, *, language: str, colour: bool, brief: bool = False, width: int = 100) -> str:
-    """The whole plan; with `brief` the sentences alone. Values are never markup, whatever they hold."""
-    return "\n".join(_Page(view(plan, language), colour=colour, brief=brief, width=width).lines())
+def plan_text(
+    plan: Plan,
+    *,
+    language: str,
+    colour: bool,
+    brief: bool = False,
+    width: int = 100,
+    whole: bool = False,
+) -> str:
+    """The whole plan; with `brief` the sentences alone. Values are never markup, whatever they hold.
+
+    With `whole` no value is cut short: whoever agrees to it has to see all of it.
+    """
+    page = _Page(view(plan, language), colour=colour, brief=brief, width=width, whole=whole)
+    return "\n".join(page.lines())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +69,10 @@ class _Paint:
 
 
 class _Page:
-    def __init__(self, shown: View, *, colour: bool, brief: bool, width: int) -> None:
+    def __init__(self, shown: View, *, colour: bool, brief: bool, width: int, whole: bool = False) -> None:
         self.view, self.brief, self.width = shown, brief, max(width, 40)
         self.paint = _Paint(colour=colour)
+        self.whole = whole
 
     def lines(self) -> Iterator[str]:
         text = self.view.text
@@ -95,25 +108,29 @@ class _Page:
     def _technique(self, item: Item) -> Iterator[str]:
         parts = [item.step, item.uses, item.target]
         head = "  ".join(part for part in parts if part)
-        yield " " * _LEFT + self.paint(cut(head, self.width - _LEFT), "dim")
+        yield " " * _LEFT + self.paint(self._cut(head, self.width - _LEFT), "dim")
         names = max((len(one_line(each.name)) for each in item.differences), default=0)
         for each in item.differences:
             yield self._difference(each, min(names, max(28, self.width * 2 // 5)))
 
     def _difference(self, each: Difference, names: int) -> str:
-        name = cut(one_line(each.name), names).ljust(names)
+        name = self._cut(one_line(each.name), names).ljust(names)
         room = self.width - _LEFT - 4 - names - 2
         if each.sign is Sign.CHANGED:
             half = max((room - 3) // 2, 8)
             before, after = shown(each.before), shown(each.after)
-            value = f"{cut(before, max(half, room - 3 - len(after)))} → {cut(after, max(half, room - 3 - len(before)))}"
+            value = f"{self._cut(before, max(half, room - 3 - len(after)))} → {self._cut(after, max(half, room - 3 - len(before)))}"
         else:
-            value = cut(shown(each.before if each.sign is Sign.REMOVED else each.after), room)
+            value = self._cut(shown(each.before if each.sign is Sign.REMOVED else each.after), room)
         return " " * (_LEFT + 2) + self.paint(f"{each.sign} {name}  {value}".rstrip(), _OF_SIGN[each.sign])
+
+    def _cut(self, text: str, length: int) -> str:
+        return text if self.whole else cut(text, length)
 
     def _end(self) -> Iterator[str]:
         text = self.view.text
-        yield from self._wrapped(", ".join(self.view.totals) + ". " + text["written"], "", "bold")
+        written = "" if self.whole else " " + text["written"]
+        yield from self._wrapped(", ".join(self.view.totals) + "." + written, "", "bold")
         if not self.brief:
             legend = [f"{mark.sign} {meaning}" for mark, meaning in self.view.legend]
             yield from self._rows(f"{text['legend']}:", legend)

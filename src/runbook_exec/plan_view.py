@@ -136,6 +136,9 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
     if line.status is Status.GATE and line.gate:
         expires = f", {text['expires']} {duration.words(line.gate.expires)}" if line.gate.expires else ""
         yield one_line(f"{text['opens']}: {gate_words(line.gate.rule, text)}{expires}")
+        if line.gate.fallback:
+            later = gate_words(line.gate.fallback.to, text)
+            yield one_line(f"{text['fallback']} {duration.words(line.gate.fallback.after)}: {later}")
     if line.awaits is not None:
         yield one_line(text.awaits(line.awaits, line.needs))
     elif line.reason and line.status is not Status.SKIP:
@@ -167,9 +170,11 @@ def gate_words(rule: Mapping[str, Json], text: Text) -> str:
                      for part, sub in zip(inner, rule[word], strict=True)]  # fmt: skip
             joined = text[word].join(inner)
             return f"{rule['count']} {text['of']}: {joined}" if "count" in rule else joined
-    for kind in ("person", "group", "role"):
+    for kind in ("person", "manager_of", "group", "role"):
         if kind in rule:
             name = _gate_name(rule[kind])
+            if kind == "manager_of":
+                return f"{text['manager of']} {name}"
             return name if kind == "person" else f"{rule.get('count', 1)} {text['of']} {text[kind]} {name}"
     return text["nobody"]
 

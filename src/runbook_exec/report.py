@@ -68,6 +68,7 @@ WORDS = {
             "waiting": "wartet",
             "failed": "fehlgeschlagen",
             "drifted": "nicht mehr wie geplant",
+            "refused": "abgelehnt",
             "in doubt": "ungeklärt",
             "done": "erledigt",
             "cancelled": "abgebrochen",
@@ -142,6 +143,8 @@ def story(run: Run, runbook: Runbook, language: str) -> str:
 def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> str:
     words = WORDS.get(language, WORDS["en"])
     match record.status:
+        case StepStatus.DONE if step.gate:
+            return record.note
         case StepStatus.DONE if not record.changed:
             return str(words["same"])
         case StepStatus.DONE if record.evidence.get("who"):

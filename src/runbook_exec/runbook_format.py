@@ -32,32 +32,44 @@ ID: dict[str, Any] = {
     "description": "the step's name for later expressions",
 }
 
-_PARTIES = ("all", "any", "person", "group", "role")
+RULE_KINDS = ("all", "any", "person", "manager_of", "group", "role")
+"""A rule is exactly one of these; `count` may stand beside any, group and role."""
 
-_INNER_GATE: dict[str, Any] = {
+RULE: dict[str, Any] = {
     "type": "object",
-    "description": "who must agree: one of all, any, person, group, role",
+    "description": "who must agree: one of " + ", ".join(RULE_KINDS),
     "properties": {
-        "all": {"type": "array", "items": {"$ref": "#/$defs/gate"}, "minItems": 1},
-        "any": {"type": "array", "items": {"$ref": "#/$defs/gate"}, "minItems": 1},
-        "person": {**_TEXT, "description": "one person, by name or expression"},
-        "group": {**_TEXT, "description": "members of a group"},
+        "all": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1},
+        "any": {"type": "array", "items": {"$ref": "#/$defs/rule"}, "minItems": 1},
+        "person": {**_TEXT, "description": "one person, by sign-in name, employee id or expression"},
+        "manager_of": {**_TEXT, "description": "whose manager, by the people file"},
+        "group": {**_TEXT, "description": "members of a group of the people file"},
         "role": {**_TEXT, "description": "holders of a role"},
-        "count": {"type": "integer", "minimum": 1, "description": "how many of them; 1 if left out"},
+        "count": {"type": "integer", "minimum": 1, "maximum": 20, "description": "how many; 1 if left out"},
     },
-    "oneOf": [{"required": [party]} for party in _PARTIES],
+    "oneOf": [{"required": [kind]} for kind in RULE_KINDS],
+    "additionalProperties": False,
+}
+
+_LATER: dict[str, Any] = {
+    "type": "object",
+    "required": ["after", "to"],
+    "properties": {"after": _DURATION, "to": {"$ref": "#/$defs/rule"}},
     "additionalProperties": False,
 }
 
 GATE_RULE: dict[str, Any] = {
-    **_INNER_GATE,
+    **RULE,
     "properties": {
-        **_INNER_GATE["properties"],
-        "expires": {**_DURATION, "description": "how long it may stay open to decisions: 48h"},
+        **RULE["properties"],
+        "expires": {**_DURATION, "description": "it stays shut once it has waited so long: 48h"},
+        "holds": {**_DURATION, "description": "how long it stays open; until it expires if left out"},
+        "fallback": {**_LATER, "description": "who may open it too, once it has waited so long"},
+        "escalate": {**_LATER, "description": "who is told too, once it has waited so long"},
     },
 }
 
-GATE_DEFS: dict[str, Any] = {"gate": _INNER_GATE}
+GATE_DEFS: dict[str, Any] = {"rule": RULE}
 """For schemas that hold `GATE`."""
 
 STEP_PROPERTIES: dict[str, Any] = {

@@ -33,6 +33,8 @@ _ENVIRONMENT: dict[str, Any] = {
         "language": {"enum": ["en", "de"]},
         "site": {"type": "object", "description": "values that runbooks read as site.…"},
         "connections": {"type": "object", "additionalProperties": {"type": "object"}},
+        "people": {**_NAME, "description": "the file that says who is who: inventory/people.yaml"},
+        "decisions": {"enum": ["any", "signed"], "description": "signed: unsigned decisions do not count"},
         "protected": {
             "type": "object",
             "description": "far-side names by class that guards keep untouched",
@@ -54,6 +56,8 @@ SCHEMA: dict[str, Any] = {
             "pattern": duration.PATTERN,
             "description": "how long a run stays claimed by a process that does not answer any more; 60s",
         },
+        "people": {**_NAME, "description": "the file that says who is who, for every environment"},
+        "decisions": {"enum": ["any", "signed"]},
         "environments": {"type": "object", "additionalProperties": _ENVIRONMENT, "minProperties": 1},
     },
     "additionalProperties": False,
@@ -73,6 +77,12 @@ class Environment:
     site: Mapping[str, Json]
     connections: Mapping[str, Mapping[str, Json]]
     protected: Mapping[str, tuple[str, ...]]
+    people: str = ""
+    """The file that says who is who, below the project folder; empty: nobody is known."""
+    signed: bool = False
+    """Unsigned decisions do not count here."""
+    is_rehearsal: bool = False
+    """The rehearsal company and nothing else: no connection of its own."""
 
     def connection(self, provider: str, *, write: bool) -> dict[str, Json]:
         """What a provider needs to open a session, references looked up.
@@ -144,6 +154,9 @@ class Project:
             site=self._with_files(site),
             connections={**(connections or {}), **body.get("connections", {})},
             protected={k: tuple(v) for k, v in body.get("protected", {}).items()},
+            people=body.get("people", self.settings.get("people", "")),
+            signed=body.get("decisions", self.settings.get("decisions", "any")) == "signed",
+            is_rehearsal=body.get("kind") == "sandbox" and not body.get("connections"),
         )
 
     def _with_files(self, value: Any) -> Any:
@@ -152,13 +165,16 @@ class Project:
             return value
         if set(value) == {"from"}:
             name = str(value["from"])
-            path = (self.folder / name).resolve()
-            if not path.is_relative_to(self.folder.resolve()):
-                raise Invalid(
-                    f"site value from {name!r} leaves the project folder", where=str(self.folder / FILE)
-                )
-            return document.parse(_read(path), file=name).data
+            return document.parse(read_inside(self.folder, name), file=name).data
         return {key: self._with_files(item) for key, item in value.items()}
+
+
+def read_inside(folder: Path, name: str) -> bytes:
+    """A file of the project; one that lies outside of its folder is refused."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise Invalid(f"{name!r} leaves the project folder", where=str(folder / FILE))
+    return _read(path)
 
 
 def find_project(start: Path) -> Project:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from runbook_exec.action import Answer, Question
 from runbook_exec.change import Facts, Ref
+from runbook_exec.gate import State, Waiting, words
 from runbook_exec.journal import Run
+from runbook_exec.model import GateRule
 
 
 class Sessions(Protocol):
@@ -22,6 +24,20 @@ class Sessions(Protocol):
 
     def read(self, refs: Sequence[Ref]) -> Facts:
         """Read many things, each through its own provider."""
+
+
+class Gates(Protocol):
+    """Whoever knows the people, and can tell a real decision from a forged one."""
+
+    def state(self, run: Run, gate: str, rule: GateRule) -> State:
+        """Whether a gate is open at this moment."""
+
+
+class NobodyDecides:
+    """Every gate stays shut: there is nobody who could open it."""
+
+    def state(self, run: Run, gate: str, rule: GateRule) -> State:
+        return Waiting(missing=(words(rule.rule),), may=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +58,4 @@ class Surroundings:
     """Far-side names by class that no change may touch, as the environment says."""
     project: Path
     language: str
+    gates: Gates = field(default_factory=NobodyDecides)

@@ -26,6 +26,7 @@ def book(steps: str, inputs: str = "", head: str = ""):
         text += f"inputs: {{type: object, properties: {inputs}}}\n"
     body = textwrap.indent(textwrap.dedent(steps).strip("\n").replace("T,", f"{T},"), "      ")
     text += f"sections:\n  - title: {{en: A, de: B}}\n    steps:\n{body}\n"
+    text += "" if "subject:" in head else "subject: somebody\n"  # a gate has to know whom it is about
     return load.parse(text, file="x.yaml", fetch=lambda name: "")
 
 
@@ -317,3 +318,10 @@ def test_all_problems_are_refused_at_once():
         )
     assert len(caught.value.problems) == 4
     refuse_problems(book(thing()))
+
+
+def test_a_gate_without_a_subject_is_found():
+    text = f"runbook: t\n{T}\nsections:\n  - {T}\n    steps:\n      - {{id: ok, gate: {{person: boss}}}}\n"
+    (problem,) = lint(load.parse(text, file="x.yaml", fetch=lambda name: ""))
+    assert problem.where.startswith("x.yaml:6:")
+    assert "subject:" in problem.next_move

@@ -150,7 +150,7 @@ def test_what_is_no_runbook_is_refused(text, said):
         ("{id: a-b, title: x, uses: ldap.user}", "does not have the form"),
         (f"{{id: {'a' * 41}, title: x, uses: ldap.user}}", "too long"),
         ("{id: a, gate: {person: x, group: y}}", "more than one of the allowed forms"),
-        ("{id: a, gate: {count: 2}}", "exactly one of all, any, person, group, role"),
+        ("{id: a, gate: {count: 2}}", "exactly one of all, any, person, manager_of, group, role"),
         ("{id: a, gate: {expires: 48h}}", "exactly one of all, any"),
         ("{id: a, gate: {any: [{person: x, expires: 1h}]}}", "'expires' is not known here"),
         ("{id: a, gate: {person: x}, uses: ldap.user}", "'uses' is not known here"),

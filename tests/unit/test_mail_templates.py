@@ -22,7 +22,11 @@ NEEDED = {
     "valid_for": "1 h",
     "desk_phone": "+49 202 555-100",
     "desk_address": "it-service@kranich.example",
+    "run": "261124-k7f3m",
+    "gate": "approve",
+    "reason": "Anna is locked out",
 }
+DATED = {"welcome", "access-pass-for-manager"}
 TEMPLATES = sorted(path.name for path in FOLDER.iterdir())
 
 
@@ -39,7 +43,10 @@ def test_every_template_is_there_in_every_language(name, language):
     found = letter(name, language, **NEEDED, first_day="2026-03-01")
     assert found.subject
     assert "Anna" in found.text
-    assert {"en": "1 March 2026", "de": "1. März 2026", "cs": "1. března 2026"}[language] in found.text
+    assert (
+        name not in DATED
+        or {"en": "1 March 2026", "de": "1. März 2026", "cs": "1. března 2026"}[language] in found.text
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

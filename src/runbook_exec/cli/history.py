@@ -134,6 +134,9 @@ def _line(event: Any) -> str:
         told = f"{body['runbook']} for {body['subject']} in {body['environment']}, asked for by {body['requester']}"
     elif event.kind == "run.planned":
         told = f"{body['changes']} changes, digest {body['digest']}"
+    elif "verdict" in body:
+        step, acted = body["gate"], f" for {body['delegated_for']}" if body["delegated_for"] else ""
+        told = f"{body['verdict']} by {body['person']}{acted} ({body['way']}): {body['reason']}"
     else:
         told = body.get("reason") or body.get("note") or body.get("why") or ""
     return f"{event.seq:>4}  {clock}  {event.kind:<14} {step:<16} {told}".rstrip()

@@ -129,6 +129,37 @@ def look(person: str, *, as_json: bool) -> None:
         _tell(value)
 
 
+@sandbox.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("gate", required=False, default="")
+@click.option("--as", "played", required=True, metavar="PERSON", help="Whom you play: a sign-in name.")
+@click.option("--no", "against", is_flag=True, help="They reject it.")
+@click.option("--reason", default="rehearsed", show_default=True, help="What they say.")
+@options.environment
+@options.language_option
+@options.json_option
+def decide(run_id: str, gate: str, *, played: str, against: bool, reason: str, **given: Any) -> int:
+    """Have a resident of the rehearsal company decide at a gate.
+
+    It is recorded as a rehearsal, with who played whom, and counts in the rehearsal company
+    alone: elsewhere everybody decides for themselves with `runbook approve`.
+    """
+    from runbook_exec.cli.approve import decided
+    from runbook_exec.gate import Verdict
+
+    verdict = Verdict.REJECT if against else Verdict.APPROVE
+    about = {
+        **given,
+        "run_id": run_id,
+        "gate": gate,
+        "reason": reason,
+        "key": None,
+        "digest": None,
+        "place": "",
+    }
+    return decided(verdict, "", about, played=played)
+
+
 def _tell(value: Any, indent: str = "  ") -> None:
     if isinstance(value, dict):
         for name, item in value.items():

@@ -47,7 +47,7 @@ def list_(*, as_json: bool, language: str | None) -> None:
 def show(runbook: str, *, as_json: bool, language: str | None) -> None:
     """Show a runbook as a checklist, with its inputs. Connects to nothing."""
     from runbook_exec import load, report
-    from runbook_exec.execute import describe_gate
+    from runbook_exec.gate import words
     from runbook_exec.library import runbook_path
 
     project = options.open_project()
@@ -65,7 +65,7 @@ def show(runbook: str, *, as_json: bool, language: str | None) -> None:
     for section in found.sections:
         click.echo("\n" + click.style(report.titled(section.title, spoken), bold=True))
         for step in section.steps:
-            what = step.uses or f"gate: {describe_gate(step.gate.rule if step.gate else {})}"
+            what = step.uses or f"gate: {words(step.gate.rule if step.gate else {})}"
             click.echo(f"  ▢ {visible(report.titled(step.title, spoken))}  [{step.id}: {what}]")
             if step.when:
                 click.echo(f"      only if {step.when}")

@@ -25,6 +25,7 @@ EXITS = {
     "waiting": EXIT_WAITING,
     "in doubt": EXIT_IN_DOUBT,
     "drifted": Refused.exit_code,
+    "refused": Refused.exit_code,
     "failed": 5,
     "cancelled": 0,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +19,8 @@ from pathlib import Path
 import msgspec
 
 from runbook_exec.change import Json
-from runbook_exec.errors import Busy, Invalid, JournalError
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, encoded, folded
+from runbook_exec.errors import Busy, Invalid, JournalError, Overtaken
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, WORDS, Event, encoded, folded
 from runbook_exec.store.owner import said
 
 BUSY_MS = 10_000
@@ -58,6 +59,8 @@ class SqliteStore:
         try:
             if not path.exists():
                 path.touch(mode=0o600)
+                if path.parent.stat().st_mode & stat.S_IWGRP:
+                    path.chmod(0o660)  # a folder that was made for a group is for the whole desk
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -125,9 +128,23 @@ class SqliteStore:
                 self._insert(db, sealed)
                 if over:
                     db.execute(self._sql["close_run"], (event.run,))
+        except Overtaken:
+            raise
         except JournalError:
             self._broken = True
             raise
+        return sealed
+
+    def say(self, event: Event) -> Event:
+        """Write what a person says beside whoever works on the run; raises `Overtaken` to be said anew.
+
+        No lease is needed, so only kinds that are such words (`WORDS`) are taken.
+        """
+        if event.kind not in WORDS:
+            raise JournalError(f"{event.kind} takes the lease of the run", where=f"run {event.run}")
+        sealed = event.sealed()
+        with self._transaction() as db:
+            self._insert(db, sealed)
         return sealed
 
     def acquire(
@@ -171,10 +188,10 @@ class SqliteStore:
         with self._transaction() as db:
             db.execute(self._sql["release_lease"], (lease.run, lease.fence))
 
-    def events(self, run: str) -> list[Event]:
-        """All events of a run in order; empty where there is none."""
+    def events(self, run: str, *, after: int = 0) -> list[Event]:
+        """The events of a run in order, those beyond `after`; empty where there is none."""
         with self._reading() as db:
-            rows = db.execute(self._sql["events"], (run,)).fetchall()
+            rows = db.execute(self._sql["events"], (run, after)).fetchall()
         return [
             Event(
                 client=client,
@@ -195,6 +212,11 @@ class SqliteStore:
         with self._reading() as db:
             rows = db.execute(self._sql["runs"], (client, limit)).fetchall()
         return [Entry(run=r, client=c, subject=s, runbook=b, open=bool(o)) for r, c, s, b, o in rows]
+
+    def runs_with(self, client: str, kind: str) -> list[str]:
+        """Ids of the runs in which something of a kind happened, the newest first."""
+        with self._reading() as db:
+            return [str(row[0]) for row in db.execute(self._sql["runs_with"], (client, kind))]
 
     def find(self, client: str, beginning: str) -> str:
         """The one run whose id, or its part after the dash, begins so; raises `Invalid` for none or several."""
@@ -218,7 +240,8 @@ class SqliteStore:
     def _insert(self, db: sqlite3.Connection, event: Event) -> None:
         last = db.execute(self._sql["head"], (event.run,)).fetchone() or (0, FIRST)
         if (event.seq, event.before) != (last[0] + 1, last[1]):
-            raise JournalError(
+            what = Overtaken if event.seq <= last[0] else JournalError
+            raise what(
                 f"event {event.seq} does not follow event {last[0]}",
                 where=f"run {event.run}",
                 next_move="somebody else wrote to this run; `runbook resume` reads it anew",

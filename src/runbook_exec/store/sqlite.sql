@@ -49,7 +49,7 @@ SELECT seq, hash FROM events WHERE run = ? ORDER BY seq DESC LIMIT 1;
 INSERT INTO events (client, run, seq, at, who, kind, body, before, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: events
-SELECT client, run, seq, at, who, kind, body, before, hash FROM events WHERE run = ? ORDER BY seq;
+SELECT client, run, seq, at, who, kind, body, before, hash FROM events WHERE run = ? AND seq > ? ORDER BY seq;
 
 -- name: add_run
 INSERT INTO runs (run, client, subject, runbook, open) VALUES (?, ?, ?, ?, 1);
@@ -62,6 +62,10 @@ UPDATE runs SET open = 0 WHERE run = ?;
 
 -- name: runs
 SELECT run, client, subject, runbook, open FROM runs WHERE client = ? ORDER BY rowid DESC LIMIT ?;
+
+-- name: runs_with
+SELECT run FROM runs WHERE client = ?1 AND EXISTS (SELECT 1 FROM events WHERE events.run = runs.run AND kind = ?2)
+ORDER BY rowid DESC;
 
 -- name: matching
 SELECT run FROM runs WHERE client = ?1 AND (run LIKE ?2 || '%' OR run LIKE '%-' || ?2 || '%') ORDER BY rowid DESC LIMIT 3;
