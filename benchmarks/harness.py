@@ -25,6 +25,7 @@ class Ratio:
     runs: int
     within: bool
     note: str = ""
+    unit: str = "×"
 
 
 def paired(
@@ -78,13 +79,17 @@ def table(found: list[Ratio]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for r in found:
-        measured = f"{r.ratio:.2f} × ({r.low:.2f}–{r.high:.2f}, {r.runs} pairs)"
+        measured = f"{_figure(r.ratio)} {r.unit} ({_figure(r.low)}–{_figure(r.high)}, {r.runs} pairs)"
         mark = "✓" if r.within else "**falls short**"
         note = f" {r.note}" if r.note else ""
         rows.append(
             f"| {r.name} | {r.against} | {r.budget} | {measured} | {_shown(r.ours)} | {_shown(r.theirs)} | {mark}{note} |"
         )
     return "\n".join(rows)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def _shown(seconds: float) -> str:
