@@ -21,7 +21,7 @@ from harness import Ratio, paired
 from servers import slapd
 
 PEOPLE = 100
-FEW = 3
+FEW = 2
 """People for the playbook, which takes seconds for each."""
 
 

@@ -23,7 +23,8 @@ class Ratio:
     low: float
     high: float
     runs: int
-    within: bool
+    within: bool | None
+    """None where there is no budget."""
     note: str = ""
     unit: str = "×"
 
@@ -34,7 +35,7 @@ def paired(
     theirs: Callable[[], object],
     *,
     against: str,
-    at_most: float,
+    at_most: float | None,
     budget: str = "",
     runs: int = 7,
     note: str = "",
@@ -54,14 +55,14 @@ def paired(
     return Ratio(
         name=name,
         against=against,
-        budget=budget or f"≤ {at_most:g} ×",
+        budget=budget or ("–" if at_most is None else f"≤ {at_most:g} ×"),
         ours=statistics.median(a for a, _ in pairs),
         theirs=statistics.median(b for _, b in pairs),
         ratio=middle,
         low=min(ratios),
         high=max(ratios),
         runs=runs,
-        within=middle <= at_most,
+        within=None if at_most is None else middle <= at_most,
         note=note,
     )
 
@@ -80,7 +81,7 @@ def table(found: list[Ratio]) -> str:
     ]
     for r in found:
         measured = f"{_figure(r.ratio)} {r.unit} ({_figure(r.low)}–{_figure(r.high)}, {r.runs} pairs)"
-        mark = "✓" if r.within else "**falls short**"
+        mark = {True: "✓", False: "**falls short**", None: ""}[r.within]
         note = f" {r.note}" if r.note else ""
         rows.append(
             f"| {r.name} | {r.against} | {r.budget} | {measured} | {_shown(r.ours)} | {_shown(r.theirs)} | {mark}{note} |"
