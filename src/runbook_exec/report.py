@@ -9,6 +9,7 @@ from datetime import datetime
 from runbook_exec.change import Words
 from runbook_exec.journal import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.model import Mode, Runbook, Step
+from runbook_exec.visible import visible
 
 MARKS = {
     StepStatus.PENDING: "·",
@@ -165,11 +166,12 @@ def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> st
 
 
 def _plain(text: str) -> str:
-    """One line in which nothing is Markdown or HTML."""
-    shown = " ".join(text.split())
-    for character in "\\`*_[]<>#|":
+    """One line in which nothing is Markdown, HTML or invisible."""
+    shown = visible(" ".join(text.split()))
+    for character in "\\`*_[]<>#|~&":
         shown = shown.replace(character, "\\" + character)
-    return shown
+    # some renderers make a link of whatever looks like an address
+    return shown.replace("://", ":\\//").replace("www.", "www\\.")
 
 
 def _clock(at: str) -> str:

@@ -48,8 +48,16 @@ def test_a_failed_item_says_why_and_the_rest_stays_open(bench):
 
 
 def test_the_story_lets_no_text_become_markup(bench):
-    steps = STEPS.replace("en: Thing", 'en: "[x](http://evil) <b>*bold*\\n# Head"')
+    steps = STEPS.replace("en: Thing", 'en: "[x](http://evil) <b>*bold*&lt; ~~no~~\\n# Head"')
     runbook = bench.runbook(steps)
     text = report.story(bench.start(runbook), runbook, "en")
     line = next(line for line in text.splitlines() if "evil" in line)
-    assert line.startswith("- ✓ \\[x\\](http://evil) \\<b\\>\\*bold\\* \\# Head")
+    assert line.startswith(
+        "- ✓ \\[x\\](http:\\//evil) \\<b\\>\\*bold\\*\\&lt; \\~\\~no\\~\\~ \\# Head"
+    )
+
+
+def test_the_story_shows_what_would_turn_the_text_around(bench):
+    runbook = bench.runbook(STEPS)
+    bench.far.trouble = [("before", Failed("no \u202egpj.exe"))]
+    assert "no ‹U+202E›gpj.exe" in report.story(bench.start(runbook), runbook, "en")
