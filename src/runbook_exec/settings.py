@@ -21,8 +21,8 @@ FILE = "runbook.yaml"
 STATE = ".runbook"
 LEASE = "60s"
 
-SECRET_KEYS = frozenset({"password", "client_secret", "token", "passphrase"})
-"""Keys of a connection whose values must be references."""
+SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase"})
+"""Keys of a connection whose values must be references, also as the end of a name: `client_secret`."""
 
 _NAME = {"type": "string", "minLength": 1}
 _ENVIRONMENT: dict[str, Any] = {
@@ -204,7 +204,7 @@ def _secrets_in_clear(doc: document.Document) -> Any:
         value: Any = doc.data
         for part in path:
             value = value[part]
-        if path and path[-1] in SECRET_KEYS and not (isinstance(value, str) and _is_reference(value)):
+        if path and _is_secret(path[-1]) and not (isinstance(value, str) and _is_reference(value)):
             yield Invalid(
                 f"{path[-1]} stands here in clear",
                 where=str(doc.place(path)),
@@ -221,7 +221,11 @@ def looked_up(key: str, value: Json, where: str) -> Json:
     if not _is_reference(value):
         return value
     text = _look_up(value, f"{where}, {key}")
-    return Secret(text, rule=key) if key in SECRET_KEYS else text
+    return Secret(text, rule=key) if _is_secret(key) else text
+
+
+def _is_secret(key: str | int) -> bool:
+    return isinstance(key, str) and key.lower().rpartition("_")[2] in SECRET_KEYS
 
 
 _REFERENCES = ("env:", "file:", "credential:", "keyring:")
@@ -236,10 +240,10 @@ def _look_up(reference: str, where: str) -> str:
     if kind == "env":
         found = os.environ.get(name)
     elif kind == "file":
-        found = _read(Path(name)).decode().rstrip("\n")
+        found = _text(Path(name))
     elif kind == "credential":
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        found = _read(Path(folder) / Path(name).name).decode().rstrip("\n") if folder else None
+        found = _text(Path(folder) / Path(name).name) if folder else None
     else:
         found = _from_keyring(name, where)
     if not found:
@@ -259,6 +263,13 @@ def _from_keyring(name: str, where: str) -> str | None:
     service, _, user = name.partition("/")
     found: str | None = keyring.get_password(service, user)
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return _read(path).decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise Invalid("is no text", where=str(path), next_move="save the secret as UTF-8") from error
 
 
 def _read(path: Path) -> bytes:

@@ -76,6 +76,26 @@ def test_a_password_in_clear_is_refused_with_its_place(project):
     assert "summer2026" not in str(caught.value)
 
 
+def test_a_secret_of_our_own_name_is_one_too(project, monkeypatch):
+    ldap = "ansible: {vars: {db_password: "
+    clear = GOOD.replace("      ldap:", f"      {ldap}summer2026}}}}\n      ldap:")
+    with pytest.raises(Problems) as caught:
+        project(clear)
+    assert "summer2026" not in str(caught.value)
+    monkeypatch.setenv("DB", "hunter2")
+    found = (
+        project(clear.replace("summer2026", "env:DB")).environment("real").connection("ansible", write=True)
+    )
+    assert isinstance(found["vars"]["db_password"], Secret)
+
+
+def test_a_secret_file_that_is_no_text_is_told_in_words(project, tmp_path):
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    made = project(GOOD.replace("env:DESK_PASSWORD", f"file:{tmp_path}/key")).environment("real")
+    with pytest.raises(Invalid, match="is no text"):
+        made.connection("ldap", write=True)
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
