@@ -19,6 +19,12 @@ RIGHT_BUT = {"533": "disabled", "773": "must change it", "701": "expired account
 """Sub-codes of a refused bind that AD gives for the right password only ([MS-ERREF], Win32 codes)."""
 
 
+_LATE_IN_THE_CLOUD = (
+    "an account in use: a synced cloud account keeps its old password until the change is made, unless "
+    "the tenant takes over temporary passwords; for a leaver or in an emergency leave must_change out"
+)
+
+
 class PasswordArgs(Args, frozen=True, kw_only=True):
     dn: Annotated[str, Meta(description="name (DN) of the account")]
     password: Annotated[Secret, Meta(description="the new password: an output of secret.generate")]
@@ -57,6 +63,8 @@ class Password(Action[PasswordArgs]):
         notes: tuple[str, ...] = ()
         if spoken.password_opens and now is False:
             notes = ("the server opens an account when its password is set; it is shut again at once",)
+        if args.must_change and now is True:
+            notes = (*notes, _LATE_IN_THE_CLOUD)
         then = {
             "en": "; the first login asks for another",
             "de": "; bei der ersten Anmeldung ist es zu ändern",
