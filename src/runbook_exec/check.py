@@ -102,7 +102,10 @@ def _explained(error: Any, schema: Mapping[str, Any]) -> Iterator[Finding]:
             yield _found(error, about, path, "a name in here is not allowed", _meaning(about))
         case name:
             secret = about.get("secret") is True
-            what = f"{_value(error.instance, secret=secret)} {_sentence(name, kind, about)}"
+            sentence = _sentence(name, kind, about)
+            if name == "pattern" and _meaning(about):
+                sentence = "does not have the form that is wanted"  # which the next move tells in words
+            what = f"{_value(error.instance, secret=secret)} {sentence}"
             options = [str(option) for option in kind.get("options", ())]
             move = nearest("" if secret else str(error.instance), options) if options else ""
             if name == "type" and "string" in kind["types"] and isinstance(error.instance, int | float):

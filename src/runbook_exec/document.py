@@ -85,9 +85,12 @@ def _decoded(raw: bytes, file: str) -> str:
 def _no_yaml(error: yaml.YAMLError, raw: bytes, file: str) -> Invalid:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
+        lines = raw.decode().split("\n")
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+        if place.line > len(lines):  # the parser takes the end for a line of its own
+            place = Place(file, len(lines), len(lines[-1]) + 1)
         said = ", ".join(part for part in (error.context, error.problem) if part)
-        line = raw.decode().split("\n")[place.line - 1]
+        line = lines[place.line - 1]
         tab = "\t" in line[: len(line) - len(line.lstrip())]
         return Invalid(
             f"this is no YAML: {said}",

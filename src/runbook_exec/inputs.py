@@ -101,9 +101,28 @@ def checked(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, A
 
 def _unfit(values: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Invalid]:
     try:
-        return list(check.problems(values, schema, _where))
+        return [
+            Invalid(
+                found.what,
+                where=_where(found.path),
+                next_move=_how_to_give(found, schema) or found.next_move,
+            )
+            for found in check.findings(values, schema)
+        ]
     except UnicodeEncodeError:
         return []  # half a character; told as unreadable
+
+
+def _how_to_give(found: check.Finding, schema: Mapping[str, Any]) -> str:
+    """Where a whole input is missing: the options that give one."""
+    if found.kind != "required" or found.path:
+        return ""
+    missing_ones = [
+        ".".join(path) for path, _ in missing(found.instance, schema) if f"'{path[0]}'" in found.what
+    ]
+    return "give it in a file: --inputs FILE; or by name: " + " ".join(
+        f"-i {name}=…" for name in missing_ones
+    )
 
 
 def _where(path: tuple[str | int, ...]) -> str:

@@ -192,3 +192,12 @@ def test_whatever_a_dumper_quotes_comes_back_or_is_refused_cleanly(value):
 def test_no_input_whatever_makes_it_crash(text):
     found = tried(text)
     assert not isinstance(found, Invalid) or "x.yaml:" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [('{"a": ', "f.yaml:1:7"), ("a: [1,\n", "f.yaml:2:1"), ("[", "f.yaml:1:2")]
+)
+def test_a_file_that_is_cut_off_is_told_at_its_end(text, place):
+    with pytest.raises(Invalid) as caught:
+        document.parse(text, file="f.yaml")
+    assert caught.value.where == place
