@@ -261,7 +261,14 @@ class Desk:
             return []
         with closing(sqlite3.connect(file)) as db:
             db.row_factory = sqlite3.Row
-            return [dict(row) for row in db.execute("SELECT * FROM tickets")]
+            return [dict(row) for row in db.execute("SELECT * FROM ticket ORDER BY id")]
+
+    def attachments(self, ticket: int) -> list[str]:
+        """The texts that hang on a ticket."""
+        file = Path(self.connections["ticket"]["folder"]) / "desk.sqlite"
+        with closing(sqlite3.connect(file)) as db:
+            rows = db.execute("SELECT content FROM attachment WHERE ticket=? ORDER BY rowid", (ticket,))
+            return [content.decode() for (content,) in rows]
 
     def homes(self) -> list[str]:
         return sorted(str(p.name) for p in (self.sandbox / "hosts").glob("*/homes/*"))
