@@ -52,9 +52,7 @@ def test_the_story_lets_no_text_become_markup(bench):
     runbook = bench.runbook(steps)
     text = report.story(bench.start(runbook), runbook, "en")
     line = next(line for line in text.splitlines() if "evil" in line)
-    assert line.startswith(
-        "- ✓ \\[x\\](http:\\//evil) \\<b\\>\\*bold\\*\\&lt; \\~\\~no\\~\\~ \\# Head"
-    )
+    assert line.startswith("- ✓ \\[x\\](http:\\//evil) \\<b\\>\\*bold\\*\\&lt; \\~\\~no\\~\\~ \\# Head")
 
 
 def test_the_story_shows_what_would_turn_the_text_around(bench):
