@@ -163,6 +163,8 @@ class Change:
     """One plain sentence."""
     identity: str | None = None
     """The target's immutable id where it exists (objectGUID, Graph id)."""
+    involves: Mapping[str, Json] = field(default_factory=dict)
+    """Immutable ids of the other things that `before` and `after` name: a name can go to somebody else."""
     certainty: Certainty = Certainty.EXACT
     effects: tuple[Effect, ...] = ()
     writes: tuple[str, ...] = ()

@@ -106,6 +106,10 @@ def _differences(
         return Drift(
             what="what stands at the target is another thing now", planned=known, found=found["identity"]
         )
+    was, are = planned.get("involves") or {}, found.get("involves") or {}
+    for name in sorted(was.keys() & are.keys()):
+        if not fits(was[name], are[name]):
+            return Drift(what=f"{name} is somebody or something else now", planned=was[name], found=are[name])
     if now.change is not None and now.change.is_empty:
         return None  # before = after already: nothing is left to do
     if now.nature is Nature.WAITS:

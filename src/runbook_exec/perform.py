@@ -352,6 +352,7 @@ def change_body(change: Change) -> dict[str, Json]:
         "action": change.action,
         "target": change.target,
         "identity": plain(change.identity),
+        "involves": plain(change.involves),
         "before": plain(change.before),
         "after": plain(change.after),
         "request": plain(change.request),

@@ -115,6 +115,8 @@ def line_identity(line: Line) -> dict[str, Json]:
         "after": plain(change.after),
         "request": plain(change.request),
     }
+    if change.involves:
+        kept["involves"] = plain(change.involves)
     if line.nature is Nature.COMPUTES:
         kept["outputs"] = plain(change.outputs)
     return kept

@@ -53,6 +53,7 @@ def _change(body: Mapping[str, Any]) -> Change | None:
         action=what["action"],
         target=_text(what["target"]),
         identity=what["identity"],
+        involves=lost_secrets(what.get("involves") or {}),
         before=lost_secrets(what["before"]),
         after=lost_secrets(what["after"]),
         request=lost_secrets(what["request"]),

@@ -103,6 +103,7 @@ def named_change(change: Change, step: str) -> Change:
         change,
         target=named(change.target, step),
         identity=named(change.identity, step),
+        involves=named(change.involves, step),
         before=named(change.before, step),
         after=named(change.after, step),
         request=named(change.request, step),

@@ -204,3 +204,25 @@ def test_a_plan_agreed_to_after_a_conflict_is_what_counts(bench):
     run = bench.resume(runbook, replan=True)
     assert run.status is RunStatus.DONE
     assert bench.far.things["a"]["colour"] == "red"
+
+
+def test_a_name_that_went_to_somebody_else_meanwhile_is_drift(bench, monkeypatch):
+    from dataclasses import replace
+
+    from runbook_exec.testing import Thing
+
+    planned = Thing.plan
+    meant = {"anna@x": "id-of-anna"}
+
+    def plan(self, args, facts):
+        return replace(planned(self, args, facts), involves=dict(meant))
+
+    monkeypatch.setattr(Thing, "plan", plan)
+    bench.site = {"colour": "red"}
+    runbook = bench.runbook(COLOUR)
+    made = bench.plan(runbook)
+    meant["anna@x"] = "id-of-another"
+    run = bench.start(runbook, plan=made)
+    assert run.status is RunStatus.DRIFTED
+    assert "anna@x is somebody" in run.why
+    assert bench.far.writes == []

@@ -58,6 +58,7 @@ class GroupMembers(Action[GroupMembersArgs]):
         group = _existing(args, facts)
         before: dict[str, Json] = {}
         after: dict[str, Json] = {}
+        ids: dict[str, Json] = {}
         effects, people, names = [], {}, [str(group["id"]), str(group["displayName"])]
         for given, wanted in (*((key, True) for key in args.add), *((key, False) for key in args.remove)):
             key = given.strip().lower()
@@ -66,7 +67,7 @@ class GroupMembers(Action[GroupMembersArgs]):
             if same(member, wanted):
                 continue
             before[key], after[key] = member, wanted
-            people[key] = person.called(user, key)
+            people[key], ids[key] = person.called(user, key), user.get("id")
             names += person.names(user, key)
             effects += [
                 Effect(Ref("graph.membership", f"{group['id']},{ref.key}"), {"member": wanted})
@@ -79,6 +80,7 @@ class GroupMembers(Action[GroupMembersArgs]):
             after=after,
             says=_says(people, after, str(group["displayName"])),
             identity=str(group["id"]),
+            involves=ids,
             effects=tuple(effects),
             writes=tuple(names),
             outputs={"group_id": group["id"]},
@@ -89,8 +91,7 @@ class GroupMembers(Action[GroupMembersArgs]):
     def apply(self, session: Session, args: GroupMembersArgs, change: Change, ctx: Context) -> Evidence:
         group = str(change.identity)
         keys = dict(change.after or {})
-        users = session.read([person.ref(key) for key in keys])
-        ids = {key: person.existing(users[person.ref(key)], key)["id"] for key in keys}
+        ids = {key: str(change.involves[key]) for key in keys}
         for key, wanted in keys.items():
             if wanted:
                 _add(session, ctx, group, ids[key])
@@ -107,6 +108,7 @@ class GroupMembers(Action[GroupMembersArgs]):
             after=after,
             says=_says({key: key for key in after}, after, change.target),
             identity=change.identity,
+            involves=change.involves,
             writes=change.writes,
             destructive=False in after.values(),
         )

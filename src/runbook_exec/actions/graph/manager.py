@@ -62,6 +62,7 @@ class Manager(Action[ManagerArgs]):
             after={MANAGER: after or None} if changes else {},
             says=_says(person.called(user, key), name),
             identity=user.get("id"),
+            involves={after: manager.get("id")} if changes and manager is not None else {},
             effects=tuple(
                 Effect(Ref("graph.manager", ref.key), _state(manager, after), whole=True)
                 for ref in person.refs_of(user, key)
@@ -82,11 +83,10 @@ class Manager(Action[ManagerArgs]):
         if wanted is None:
             session.send(Message(method="DELETE", path=where), ctx)
             return Evidence(answer={"manager": None})
-        ref = person.ref(str(wanted))
-        manager = person.existing(session.read([ref])[ref], ref.key)
-        link = f"{session.wire.connection.url}/users/{manager['id']}"
+        manager = change.involves.get(wanted) or _found(session, str(wanted))
+        link = f"{session.wire.connection.url}/users/{manager}"
         session.send(Message(method="PUT", path=where, body={"@odata.id": link}), ctx)
-        return Evidence(answer={"manager": manager["id"]})
+        return Evidence(answer={"manager": manager})
 
     def undo(self, change: Change, evidence: Evidence) -> Change:
         back = (change.before or {}).get(MANAGER)
@@ -100,6 +100,12 @@ class Manager(Action[ManagerArgs]):
             writes=change.writes,
             destructive=back is None,
         )
+
+
+def _found(session: Session, upn: str) -> str:
+    """The id of whoever has this name now: of a former manager no more is known."""
+    ref = person.ref(upn)
+    return str(person.existing(session.read([ref])[ref], ref.key)["id"])
 
 
 def _upn(manager: Mapping[str, Json], key: str) -> str:

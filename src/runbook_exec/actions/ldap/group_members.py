@@ -75,6 +75,7 @@ class GroupMembers(Action[GroupMembersArgs]):
         dn, who = str(member["dn"]), target.called(member, args.member)
         before: dict[str, Json] = {}
         after: dict[str, Json] = {}
+        ids: dict[str, Json] = {}
         titles: dict[bool, list[str]] = {True: [], False: []}
         blocked = ""
         for wanted, names in ((True, args.add), (False, args.remove)):
@@ -87,12 +88,14 @@ class GroupMembers(Action[GroupMembersArgs]):
                     continue
                 group_dn = str(group["dn"])
                 before[group_dn], after[group_dn] = not wanted, wanted
+                ids[group_dn] = group.get("id")
                 titles[wanted].append(str(group["title"]))
                 blocked = blocked or _blocked(group, now, wanted=wanted, primary=primary)
         return Change(
             action=self.name,
             target=dn,
             identity=target.identity(member),
+            involves=ids,
             before=before,
             after=after,
             says={language: _sentence(language, who, titles) for language in _SAYS},
