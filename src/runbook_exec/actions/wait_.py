@@ -65,8 +65,10 @@ class Until(Action[UntilArgs]):
     """Wait until something exists, or has certain values, at a far side.
 
     Nothing is written. Later steps are planned as if it were so already; values that only
-    the far side can give are shown as *known later*. The waiting run costs no process and
-    survives a restart. After `deadline` the step fails and says what it last saw.
+    the far side can give are shown as *known later*. Whoever runs the runbook looks again and
+    again, at most as seldom as `every`. A run that was stopped meanwhile goes on waiting with
+    `runbook resume`, and `deadline` counts anew then. After `deadline` the step fails and says
+    what is not so.
     """
 
     name = "wait.until"

@@ -91,7 +91,10 @@ class GroupMembers(Action[GroupMembersArgs]):
     def apply(self, session: Session, args: GroupMembersArgs, change: Change, ctx: Context) -> Evidence:
         group = str(change.identity)
         keys = dict(change.after or {})
-        ids = {key: str(change.involves[key]) for key in keys}
+        named = [key for key in keys if not change.involves.get(key)]
+        users = session.read([person.ref(key) for key in named])
+        ids = {key: str(person.existing(users[person.ref(key)], key)["id"]) for key in named}
+        ids |= {key: str(change.involves[key]) for key in keys if key not in ids}
         for key, wanted in keys.items():
             if wanted:
                 _add(session, ctx, group, ids[key])

@@ -8,8 +8,6 @@ from urllib.parse import unquote, urlsplit
 
 from runbook_exec.errors import NoPen, Refused
 
-WRITING_PARTS = ("$ref", "assignLicense", "revokeSignInSessions")
-
 
 def segments(url: str, base: str) -> tuple[str, ...]:
     """The decoded parts of a request's path below the service's root."""

@@ -51,6 +51,11 @@ class Enabled(Action[EnabledArgs]):
             before={"enabled": now},
             after={"enabled": opens},
             says={
+                "en": f"{who}'s account is {'open' if opens else 'disabled'} already",
+                "de": f"Das Konto von {who} ist schon {'frei' if opens else 'gesperrt'}",
+            }
+            if now is opens
+            else {
                 "en": f"{who}'s account is {'opened' if opens else 'disabled'}",
                 "de": f"Das Konto von {who} wird {'freigegeben' if opens else 'gesperrt'}",
             },

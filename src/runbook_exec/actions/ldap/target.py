@@ -14,8 +14,6 @@ from runbook_exec.errors import Invalid, Refused
 
 SERVER = Ref("ldap.server", "")
 
-NO_CHANGE = {"en": "nothing is left to do", "de": "nichts zu tun"}
-
 
 def entry(dn: str) -> Ref:
     """Everything about one entry."""

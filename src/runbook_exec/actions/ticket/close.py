@@ -64,6 +64,8 @@ def _turned(number: str, now: str, status: str, title: str) -> Change:
     before, after = narrow({"status": now}, {"status": status})
     about = f": {title}" if title else ""
     words = {"closed": ("is closed", "wird geschlossen"), "open": ("is opened again", "wird wieder geöffnet")}
+    if not after:
+        words = {"closed": ("is closed already", "ist schon geschlossen"), "open": ("is open", "ist offen")}
     return Change(
         action=Close.name,
         target=f"ticket {number}",
