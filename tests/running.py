@@ -18,7 +18,7 @@ from runbook_exec.plan import Plan, Scope, make_plan
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
 from runbook_exec.store.sqlite import SqliteStore
-from runbook_exec.surroundings import Surroundings
+from runbook_exec.surroundings import Gates, NobodyDecides, Surroundings
 from runbook_exec.testing import Clock, FarSide
 from runbook_exec.values import lost_secrets, plain
 
@@ -40,6 +40,9 @@ class Bench:
     answer: Callable[[Question], Answer | None] = lambda question: None
     on_event: Callable[[Event, Run], None] = lambda event, run: None
     said: list[tuple[str, str]] = field(default_factory=list)
+    gates: Gates = field(default_factory=NobodyDecides)
+    started: dict[str, Any] = field(default_factory=dict)
+    """What the first event holds beyond what every run needs."""
     site: dict[str, Any] = field(default_factory=dict)
     protected: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -74,6 +77,7 @@ class Bench:
             "schemas": {},
             "file": runbook.file,
             "inputs": plain(inputs),
+            **self.started,
         }
         first = Event(
             client="c",
@@ -134,6 +138,7 @@ class Bench:
             who=self.who,
             clock=self.clock,
             watch=self.on_event,
+            since=lambda seq: self.store.events(run.id, after=seq),
         )
 
     def _advance(self, runbook: load.Runbook, scribe: Scribe, inputs: dict[str, Any]) -> Run:
@@ -148,6 +153,7 @@ class Bench:
             protected=self.protected,
             project=self.folder,
             language="en",
+            gates=self.gates,
         )
         return advance(runbook, scribe, self._scope(inputs), around)
 

@@ -6,6 +6,7 @@ lookup does not find is nobody, never everybody.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +18,7 @@ from runbook_exec.errors import Invalid, Problems
 from runbook_exec.visible import has_look_alikes, visible
 
 _TEXT = {"type": "string", "minLength": 1}
-_ID: dict[str, Any] = {
-    "type": "string",
-    "pattern": r"^[A-Za-z0-9'._!#^~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$",
-    "description": "a sign-in name in plain Latin letters: thomas.klein@kranich.example",
-}
+_ID = re.compile(r"[A-Za-z0-9'._!#^~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _LIST: dict[str, Any] = {"type": "array", "items": _TEXT}
 _KEY: dict[str, Any] = {
     "type": "string",
@@ -47,7 +44,7 @@ SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["people"],
     "properties": {
-        "people": {"type": "object", "propertyNames": _ID, "additionalProperties": _PERSON},
+        "people": {"type": "object", "additionalProperties": _PERSON},
         "groups": {"type": "object", "additionalProperties": {"type": "array", "items": _TEXT}},
         "delegations": {
             "type": "array",
@@ -249,6 +246,11 @@ def _contradictions(doc: document.Document) -> Iterator[Invalid]:
 
 def _disguises(doc: document.Document) -> Iterator[Invalid]:
     """Names that are not what they look like."""
+    for name in doc.data["people"]:
+        if not _ID.fullmatch(name):
+            what = f"{visible(name)} is no sign-in name in plain Latin letters"
+            where = str(doc.place(("people", name)))
+            yield Invalid(what, where=where, next_move="write it like thomas.klein@kranich.example")
     for path, text in _texts(doc.data):
         if has_look_alikes(text):
             what = f"{visible(text)} holds characters that are not what they look like"

@@ -36,7 +36,7 @@ def _marked(word: re.Match[str]) -> str:
     letters = word[0]
     kinds = [_kind(letter) for letter in letters]
     foreign = {letter for letter, kind in zip(letters, kinds, strict=True) if kind == "foreign"}
-    suspect = bool(foreign) and ("latin" in kinds or (len(letters) > 1 and foreign <= _TWINS))
+    suspect = bool(foreign & _TWINS) and ("latin" in kinds or (len(letters) > 1 and foreign <= _TWINS))
     return "".join(
         f"{letter}‹U+{ord(letter):04X}›" if kind == "disguised" or (kind == "foreign" and suspect) else letter
         for letter, kind in zip(letters, kinds, strict=True)

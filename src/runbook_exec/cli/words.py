@@ -52,6 +52,7 @@ _SAID: dict[str, tuple[str, str]] = {
     "status waiting": ("waiting", "wartet"),
     "status failed": ("failed", "fehlgeschlagen"),
     "status drifted": ("no longer as planned", "nicht mehr wie geplant"),
+    "status refused": ("refused", "abgelehnt"),
     "status in doubt": ("in doubt", "ungeklärt"),
     "status done": ("done", "erledigt"),
     "status cancelled": ("cancelled", "abgebrochen"),
