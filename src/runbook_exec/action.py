@@ -12,7 +12,8 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -127,11 +128,6 @@ class Context:
     """Ask the person at the terminal; None where nobody is there."""
     story: Callable[[], str] = lambda: ""
     """The run's checklist so far as Markdown, to attach to a ticket."""
-    still_ours: Callable[[], None] = lambda: None
-    """Raises `Busy` where another process has taken the run over meanwhile.
-
-    Asked before `apply`; one that talks for long before its effect asks again right there.
-    """
 
 
 class Action(ABC, Generic[A]):
@@ -187,6 +183,28 @@ class Action(ABC, Generic[A]):
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         """The change that takes this one back, from its before-image alone. Pure."""
         return Irreversible(reason=f"{self.name} has no way back")
+
+
+_asked: ContextVar[Callable[[], None]] = ContextVar("asks whose the run is", default=lambda: None)
+
+
+@contextmanager
+def asking(whose: Callable[[], None]) -> Iterator[None]:
+    """Within this context `still_ours` asks `whose`, in this thread."""
+    before = _asked.set(whose)
+    try:
+        yield
+    finally:
+        _asked.reset(before)
+
+
+def still_ours() -> None:
+    """Raise `Busy` where another process has taken the run over meanwhile.
+
+    Sessions call it right before each write: a process that stood still for long has no
+    other way to know, and no far side would refuse it.
+    """
+    _asked.get()()
 
 
 _actions: dict[str, Action[Any]] = {}

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from runbook_exec.action import Action, Context, find
+from runbook_exec.action import Action, Context, asking, find, still_ours
 from runbook_exec.agree import agree, word_given
 from runbook_exec.change import Change, Evidence, Json, Nature, Waiting
 from runbook_exec.drift import drift
@@ -220,8 +220,8 @@ class _Doing:
         for look in count():
             with self.around.sessions.use(action.provider) as session:
                 permitted = session.permit(line.change.writes) if session else nullcontext()
-                with permitted:
-                    self.around.still_ours()
+                with permitted, asking(self.around.still_ours):
+                    still_ours()
                     outcome = action.apply(session, line.args, line.change, self._context(deadline))
             if isinstance(outcome, Evidence):
                 return self._read_back(action, line, outcome, deadline)
@@ -303,7 +303,6 @@ class _Doing:
             record=self._record,
             ask=lambda question: word_given(self.step, self.label, self.scribe) or self.around.ask(question),
             story=lambda: self.around.story(self.scribe.run),
-            still_ours=self.around.still_ours,
         )
 
     def _record(self, body: Mapping[str, Json]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from runbook_exec.change import Json
-from runbook_exec.errors import JournalError, Overtaken
+from runbook_exec.errors import Busy, JournalError, Overtaken
 from runbook_exec.journal import WORDS, Event, Kind, Run, after, check_next
 from runbook_exec.values import plain
 
@@ -85,10 +85,9 @@ class Scribe:
         for event in found:
             check_next(self.run, event)
             if event.kind not in WORDS:
-                raise JournalError(
-                    f"{event.kind} was written by somebody else",
-                    where=f"run {event.run}, event {event.seq}",
-                    next_move="`runbook resume` reads the run anew",
+                raise Busy(
+                    f"run {event.run} was taken over by somebody else; this process writes nothing more",
+                    next_move=f"`runbook status {event.run}` shows how it goes on",
                 )
             self.run = after(self.run, event)
             self._watch(event, self.run)

@@ -38,7 +38,7 @@ class Joiner(Trial):
     def connections(self) -> dict[str, Any]:
         return {}
 
-    def project(self, folder: Path) -> Path:
+    def project(self, folder: Path, *, lease: str = "60s") -> Path:
         """The one project, with an empty journal and the company as on its first day."""
         for file in (
             *self.folder.glob(".runbook/*.sqlite*"),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 from crash.trial import REPOSITORY, Trial, anonymous
 
 from runbook_exec.errors import EXIT_IN_DOUBT, JournalError
-from runbook_exec.journal import Kind, Run, replay
+from runbook_exec.journal import Event, Kind, Run, replay
 from runbook_exec.store.sqlite import SqliteStore
 
 HERE = Path(__file__).parent
@@ -46,9 +46,14 @@ class Blow:
 class Reference:
     """The trial as it goes undisturbed."""
 
-    points: int
+    calls: list[dict[str, Any]]
+    """Its points in order: `n`, `call`, `on`, and `begun`, the number of events acknowledged before."""
     effects: Counter[str]
     state: Any
+
+    @property
+    def points(self) -> int:
+        return len(self.calls)
 
 
 @dataclass(kw_only=True)
@@ -84,10 +89,10 @@ class Outcome:
 class Desk:
     """A person at a project: calls the real command and keeps what was acknowledged to it."""
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, *, notes: Path | None = None) -> None:
         self.project = project
-        self.acknowledged = project / "acknowledged.txt"
-        self.log = project / "points.jsonl"
+        self.acknowledged = (notes or project) / "acknowledged.txt"
+        self.log = (notes or project) / "points.jsonl"
 
     def begin(self, *arguments: str) -> list[str]:
         return [sys.executable, str(HERE / "witness.py"), str(self.acknowledged), *arguments]
@@ -114,8 +119,17 @@ class Desk:
         )
 
     def points(self) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [found for line in lines if "n" in (found := json.loads(line))]
+        """The points of the newest traced command, each with the events that were acknowledged before it."""
+        found, begun = [], 0
+        for line in self.traces():
+            begun += "acknowledged" in line
+            if "n" in line:
+                found.append({**line, "begun": begun})
+        return found
+
+    def traces(self) -> list[dict[str, Any]]:
+        lines = self.log.read_text().splitlines(keepends=True) if self.log.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def run_id(self) -> str:
         """The newest run, by what was acknowledged or else by asking; empty where there is none."""
@@ -131,22 +145,24 @@ class Desk:
         lines = self.acknowledged.read_text().splitlines() if self.acknowledged.exists() else []
         return [(run, int(seq), digest) for run, seq, digest in map(str.split, lines)]
 
+    def events(self, run_id: str) -> list[Event]:
+        """All events of the run, as the store has them."""
+        store = SqliteStore(self.project / STATE / "journal.sqlite")
+        try:
+            return store.events(run_id)
+        finally:
+            store.close()
+
     def settled_after(self, run_id: str, began: datetime) -> list[float]:
         """Seconds from `began` to the event that follows the newest `run.resumed`."""
-        store = SqliteStore(self.project / STATE / "journal.sqlite")
-        events = store.events(run_id)
-        store.close()
+        events = self.events(run_id)
         resumed = max((event.seq for event in events if event.kind == Kind.RESUMED), default=0)
         following = [event for event in events if resumed and event.seq == resumed + 1]
         return [(datetime.fromisoformat(event.at) - began).total_seconds() for event in following]
 
     def run(self, run_id: str) -> tuple[Run, dict[int, str]]:
         """The run from its journal, its chain checked, and the hash of each event."""
-        store = SqliteStore(self.project / STATE / "journal.sqlite")
-        try:
-            events = store.events(run_id)
-        finally:
-            store.close()
+        events = self.events(run_id)
         return replay(events), {event.seq: event.hash for event in events}
 
 
@@ -166,7 +182,7 @@ def undisturbed(trial: Trial, folder: Path) -> Reference:
     desk = Desk(trial.project(folder))
     ended = desk.runbook(*trial.command(key), flags=COUNT)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    return Reference(points=len(desk.points()), effects=trial.effects(key), state=_state(trial, key))
+    return Reference(calls=desk.points(), effects=trial.effects(key), state=_state(trial, key))
 
 
 def crashed(trial: Trial, folder: Path, key: str, reference: Reference, *blows: Blow) -> Outcome:
@@ -182,12 +198,14 @@ def crashed(trial: Trial, folder: Path, key: str, reference: Reference, *blows: 
             outcome.where = f"{points[-1]['call']} {points[-1]['on']}"
         outcome.moves.append(f"{arguments[0]}: {'killed' if hit.returncode > 128 else hit.returncode}")
         _answer_doubt(trial, desk, outcome, run_id, hit)
-    _to_the_end(trial, desk, outcome)
-    return _judged(trial, desk, outcome, reference)
+    to_the_end(trial, desk, outcome)
+    return judged(trial, desk, outcome, reference)
 
 
-def _to_the_end(trial: Trial, desk: Desk, outcome: Outcome) -> None:
-    """Do what a person does who reads what the command says."""
+def to_the_end(
+    trial: Trial, desk: Desk, outcome: Outcome, *, on_held: Callable[[], None] = lambda: None
+) -> None:
+    """Do what a person does who reads what the command says; `on_held`: end the process that holds the journal."""
     last = ""
     for _ in range(MOST_MOVES):
         run_id = desk.run_id()
@@ -203,6 +221,8 @@ def _to_the_end(trial: Trial, desk: Desk, outcome: Outcome) -> None:
         last = ended.stdout + ended.stderr
         if ended.returncode == 0 or f"run {run_id} is done" in last:
             return
+        if ended.returncode == JournalError.exit_code and "another process holds the journal" in last:
+            on_held()
         _answer_doubt(trial, desk, outcome, run_id, ended)
     outcome.stuck = last
 
@@ -219,7 +239,7 @@ def _answer_doubt(trial: Trial, desk: Desk, outcome: Outcome, run_id: str, ended
     outcome.moves.append(f"resolve {found[2]} {word}")
 
 
-def _judged(trial: Trial, desk: Desk, outcome: Outcome, reference: Reference) -> Outcome:
+def judged(trial: Trial, desk: Desk, outcome: Outcome, reference: Reference) -> Outcome:
     """Hold the journal and the far sides against what was promised."""
     outcome.lost = _lost(desk)
     effects = trial.effects(outcome.key)

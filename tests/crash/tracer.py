@@ -1,13 +1,13 @@
 """Runs a command and ends or freezes it at its n-th point: a system call on a socket or on the store.
 
-    python tracer.py --log FILE --store FOLDER [--kill N | --kill-after N | --freeze N] -- COMMAND …
+    python tracer.py --log FILE --store FOLDER [--kill N | --kill-after N | --freeze N] [--on WHAT] -- COMMAND …
 
 A point is a call by which something leaves or enters the process, or becomes durable: reading,
 writing, connecting or closing a network socket; writing, syncing, truncating, creating or
 unlinking a file below the store's folder. Points are counted over all threads of the process,
 in the order in which they happen; the programs that it starts are left alone. `--kill` ends
 it with SIGKILL before the call is made, `--kill-after` once it has been; `--freeze` sends
-SIGSTOP. FILE gets a line of JSON for each point, and one with the end.
+SIGSTOP. With `--on` it is the first point from the n-th on that is on this: `socket`, or a file. FILE gets a line of JSON for each point, and one with the end.
 
 Why not strace's own injection: its `when=` counts each call of each thread by itself, and cannot
 tell a socket from the hundreds of files that are read while Python starts.
@@ -32,6 +32,8 @@ EVENT_STOP = 128
 ANY_THREAD = 0x40000000
 GROUP_STOPS = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 INTERNET = {2, 10}
+WITNESS = "/acknowledged.txt"
+"""Where `witness.py` writes; each write is noted with the number of points before it."""
 
 _NUMBERS = {
     "x86_64": {
@@ -82,8 +84,9 @@ def _ptrace(request: int, pid: int, address: int = 0, data: int = 0) -> int:
 class Tracer:
     """One traced run of a command."""
 
-    def __init__(self, log: Path, store: str, *, at: int, how: str) -> None:
-        self.log, self.store, self.at, self.how = log.open("w", encoding="utf-8"), store, at, how
+    def __init__(self, log: Path, store: str, *, at: int, how: str, on: str) -> None:
+        self.log, self.store = log.open("w", encoding="utf-8"), store
+        self.at, self.how, self.on = at, how, on
         self.numbers = _NUMBERS[platform.machine()]
         self.points = 0
         self.pid = 0
@@ -151,8 +154,9 @@ class Tracer:
     def _point(self, thread: int, name: str, on: str) -> None:
         self.points += 1
         self._write({"n": self.points, "call": name, "on": on, "main": thread == self.pid})
-        if self.points != self.at:
+        if not self.at or self.points < self.at or self.on not in {"", on}:
             return
+        self.at = 0
         match self.how:
             case "kill":
                 os.kill(self.pid, signal.SIGKILL)
@@ -160,7 +164,8 @@ class Tracer:
                 self.due = thread
             case "freeze":
                 self._write({"frozen": self.pid})
-                os.kill(self.pid, signal.SIGSTOP)
+                # To this very thread: another one would take a moment to stop it.
+                _libc.tgkill(self.pid, thread, signal.SIGSTOP)
 
     def _touches(self, name: str, arguments: list[int]) -> str:
         """`socket`, or the file's name where the call is on the store; empty where it is on neither."""
@@ -181,9 +186,12 @@ class Tracer:
         if name not in ON_STORE:
             return ""
         try:
-            return self._file(str(Path(f"/proc/{self.pid}/fd/{first}").readlink()))
+            path = str(Path(f"/proc/{self.pid}/fd/{first}").readlink())
         except OSError:
             return ""
+        if path.endswith(WITNESS):
+            self._write({"acknowledged": self.points})
+        return self._file(path)
 
     def _file(self, path: str) -> str:
         name = path.rpartition("/")[2]
@@ -220,11 +228,12 @@ def main() -> None:
     how = parser.add_mutually_exclusive_group()
     for name in ("kill", "kill-after", "freeze"):
         how.add_argument(f"--{name}", type=int)
+    parser.add_argument("--on", default="")
     parser.add_argument("command", nargs="+")
     given = parser.parse_args()
     chosen = [(n, getattr(given, n.replace("-", "_"))) for n in ("kill", "kill-after", "freeze")]
     way, at = next(((name, at) for name, at in chosen if at), ("", 0))
-    code = Tracer(given.log, given.store, at=at, how=way).run(given.command)
+    code = Tracer(given.log, given.store, at=at, how=way, on=given.on).run(given.command)
     sys.exit(code if code >= 0 else 128 - code)
 
 

@@ -43,7 +43,7 @@ class Trial(ABC):
         """What a person finds who looks whether a step in doubt happened."""
         raise AssertionError(f"step {step} of {self.name} should never be in doubt")
 
-    def project(self, folder: Path) -> Path:
+    def project(self, folder: Path, *, lease: str = "60s") -> Path:
         """A fresh project folder."""
         folder.mkdir(parents=True)
         (folder / "runbooks").mkdir()
@@ -55,7 +55,7 @@ class Trial(ABC):
         shutil.copytree(REPOSITORY / "templates", folder / "templates")
         here = {"kind": "real", "ask_before_writing": False, "connections": self.connections()}
         (folder / "runbook.yaml").write_text(
-            json.dumps({"client": "kranich", "environments": {"here": here}})
+            json.dumps({"client": "kranich", "lease": lease, "environments": {"here": here}})
         )
         return folder
 

@@ -284,6 +284,12 @@ class SqliteStore:
             raise self._trouble(error) from error
 
     def _trouble(self, error: Exception | str) -> JournalError:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return JournalError(
+                "another process holds the journal and does not let go of it",
+                where=str(self._path),
+                next_move=f"`fuser {self._path}` tells which; if it stands still, end it; then try again",
+            )
         return JournalError(
             f"the journal cannot be used: {error}",
             where=str(self._path),

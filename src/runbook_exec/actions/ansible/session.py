@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runbook_exec.action import still_ours
 from runbook_exec.actions.ansible import (
     configuration,
     inventory,
@@ -88,6 +89,7 @@ class Session:
                 where=request.target,
                 next_move="plan again",
             )
+        still_ours()
         return self._run(
             request, hosts, secrets=secrets, check=False, seconds_left=seconds_left, listener=listener
         )

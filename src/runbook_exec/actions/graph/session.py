@@ -87,7 +87,6 @@ class Session:
         self._etags.pop(_owner(asked), None)  # the write makes a new version
         until, pause = monotonic() + min(lag, left(ctx)), 0.25
         while True:
-            ctx.still_ours()
             reply = self.wire.ask(asked, patience=left(ctx), permitted=self._permitted, say=ctx.say)
             if reply.status != 404 or monotonic() + pause > until:
                 return reply

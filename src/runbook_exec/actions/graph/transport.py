@@ -12,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from runbook_exec.action import still_ours
 from runbook_exec.actions.graph import pen
 from runbook_exec.actions.graph.connection import Connection
 
@@ -34,7 +35,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         url = str(request.url)
         if not url.startswith(self._base + "/"):
             raise httpx.UnsupportedProtocol(f"{request.url.host} is not the service of this connection")
-        pen.check(request.method, pen.segments(url, self._base), request.content, permitted)
+        path = pen.segments(url, self._base)
+        pen.check(request.method, path, request.content, permitted)
+        if not pen.is_read(request.method, path, request.content):
+            still_ours()
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

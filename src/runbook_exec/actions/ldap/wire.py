@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runbook_exec.action import still_ours
 from runbook_exec.actions.ldap.answers import (
     NO_SUCH_OBJECT,
     SUCCESS,
@@ -153,6 +154,7 @@ class Wire:
         if not self.write:
             raise no_pen(doing, self.to.where)
         with self._lock:
+            still_ours()
             try:
                 with Silence(self.to.where, sent=True):
                     send()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import partial
 
+from runbook_exec.action import still_ours
 from runbook_exec.change import Json
 from runbook_exec.errors import Failed, Invalid, NotAllowed, RunbookError, Transient, Unreachable
 from runbook_exec.secret import Secret
@@ -37,15 +38,9 @@ class Line:
     own_name: str
 
     def send(
-        self,
-        message: EmailMessage,
-        receivers: Sequence[str],
-        *,
-        sender: str,
-        seconds: float,
-        ready: Callable[[], None] = lambda: None,
+        self, message: EmailMessage, receivers: Sequence[str], *, sender: str, seconds: float
     ) -> dict[str, Json]:
-        """Hand the mail over. Nobody gets it unless every receiver is accepted, and `ready` does not raise.
+        """Hand the mail over. Nobody gets it unless every receiver is accepted.
 
         Raises `Transient` (4yz) and `Failed` (5yz) where the server said no, and
         `Unreachable`, with `sent=True` once the text was on its way: nobody knows then.
@@ -54,8 +49,12 @@ class Line:
             self._ask(f"the sender {sender}", partial(smtp.mail, sender))
             for receiver in receivers:
                 self._ask(f"the receiver {receiver}", partial(smtp.rcpt, receiver))
-            ready()
             self._ask("the mail", partial(smtp.docmd, "DATA"), wants=(354,))
+            try:
+                still_ours()
+            except BaseException:
+                smtp.close()  # without the final dot the server keeps nothing
+                raise
             try:
                 # From here on nobody knows, until the server has answered.
                 smtp.send(_BEGINS_WITH_DOT.sub(b"..", message.as_bytes()) + b".\r\n")

@@ -127,7 +127,7 @@ class Send(Action[SendArgs]):
         message_id = _message_id(ctx, str(request["from"]))
         message = _message(request, message_id, date=format_datetime(ctx.now()), sender=session.sender)
         left = (ctx.deadline - ctx.now()).total_seconds()
-        answer = session.send(message, list(change.writes), seconds=left, ready=ctx.still_ours)
+        answer = session.send(message, list(change.writes), seconds=left)
         return Evidence(
             answer={**answer, "message_id": message_id, "to": list(change.writes)},
             outputs={"message_id": message_id},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -56,24 +56,14 @@ class MailSession:
         finally:
             self._permitted = frozenset()
 
-    def send(
-        self,
-        message: EmailMessage,
-        receivers: Sequence[str],
-        *,
-        seconds: float,
-        ready: Callable[[], None] = lambda: None,
-    ) -> dict[str, Json]:
-        """Hand one mail over to the server, to all receivers or to none.
-
-        `ready` is asked once every receiver is accepted; if it raises, nothing is sent.
-        """
+    def send(self, message: EmailMessage, receivers: Sequence[str], *, seconds: float) -> dict[str, Json]:
+        """Hand one mail over to the server, to all receivers or to none."""
         if self._line is None:
             raise NoPen("this session cannot send mail", next_move="a dry run sends nothing")
         for receiver in receivers:
             if receiver not in self._permitted:
                 raise Refused(f"{receiver} is not in the plan")
-        return self._line.send(message, receivers, sender=self.sender.addr_spec, seconds=seconds, ready=ready)
+        return self._line.send(message, receivers, sender=self.sender.addr_spec, seconds=seconds)
 
 
 class MailProvider:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from runbook_exec.action import Context, Finding, Rights
+from runbook_exec.action import Context, Finding, Rights, still_ours
 from runbook_exec.change import Json, Ref, State
 from runbook_exec.errors import Invalid, NoPen, Refused, RunbookError
 from runbook_exec.tickets import TicketSystem, open_desk
@@ -49,6 +49,7 @@ class TicketSession:
             raise NoPen("this session cannot write tickets", next_move="a dry run writes nothing")
         if ticket not in self._permitted:
             raise Refused(f"ticket {ticket} is not in the plan")
+        still_ours()
         return self._desk
 
 
