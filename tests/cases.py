@@ -7,6 +7,7 @@ facts:                                                # what reading answers; ot
   - {kind: ldap.entry, key: "cn=…", state: {cn: Anna}}
 change: {target: …, before: {…}, after: {…}, …}       # any fields of Change, compared one by one
 undo: {before: {…}, after: {…}}                       # optional; or  irreversible: part of the reason
+afterwards: [{kind: …, key: …, state: {…}}]           # what undoing reads, where the change's own effects do not say it
 error: {kind: refused, what: part of the sentence}    # instead of change
 """
 
@@ -48,6 +49,22 @@ class Case:
     def read(self, refs):
         facts = {Ref(f["kind"], f["key"]): _state(f) for f in self.body.get("facts", [])}
         return {ref: facts.get(ref) for ref in refs}
+
+    def read_by_id(self, refs):
+        """As `read`; what was read by its name can be read by its immutable id, too."""
+        facts = self.body.get("facts", [])
+        names = {f["state"]["id"]: f["key"] for f in facts if f["state"] and "id" in f["state"]}
+        asked = {ref: Ref(ref.kind, names.get(ref.key, ref.key)) for ref in refs}
+        found = self.read([ref for ref in asked.values() if ref.kind != "ldap.place"])
+        places = {
+            ref: {"dn": names[ref.key]} for ref in refs if ref.kind == "ldap.place" and ref.key in names
+        }
+        return {ref: places.get(ref) or found.get(asked[ref]) for ref in refs}
+
+    def read_afterwards(self, refs):
+        """What the case says about the world once its change is made."""
+        facts = {Ref(f["kind"], f["key"]): f["state"] for f in self.body.get("afterwards", [])}
+        return {ref: facts[ref] for ref in refs if ref in facts}
 
     def change(self) -> Change:
         args = self.args()

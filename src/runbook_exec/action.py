@@ -184,6 +184,20 @@ class Action(ABC, Generic[A]):
         """The change that takes this one back, from its before-image alone. Pure."""
         return Irreversible(reason=f"{self.name} has no way back")
 
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        """What must be read to hold a way back against the world; as `reads`.
+
+        `back` is what `undo` gave. The thing is looked for by its immutable id where it has one.
+        """
+        return ()
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        """What of a way back is still to be done, as `way_back.remaining` sees it. Pure.
+
+        Every action whose `undo` gives a change has it; `apply` gets that change with `args` None.
+        """
+        raise Invalid(f"{self.name} does not say how its way back is held against the world")
+
 
 _asked: ContextVar[Callable[[], None]] = ContextVar("asks whose the run is", default=lambda: None)
 

@@ -178,6 +178,9 @@ class Change:
     destructive: bool = False
     blocked: str = ""
     """Why this cannot be applied (no licence left, protected object); the plan refuses to start."""
+    conflicts: Mapping[str, Json] = field(default_factory=dict)
+    """Of a way back: values that somebody else changed since, by name: what the run `left` and what is
+    `found`. They stay as they are."""
 
     @property
     def is_empty(self) -> bool:

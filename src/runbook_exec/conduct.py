@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from runbook_exec import __version__, inputs, recover
+from runbook_exec import __version__, inputs, recover, undoing
 from runbook_exec.app import App
 from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
@@ -43,7 +43,8 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
         scribe = pen(app, begun, lease)
         scribe.add(Kind.PLANNED, plan_body(plan))
         scope = app.scope(plan.inputs, run=run, ticket=ticket, requester=app.desk.who)
-        return _advanced(app, runbook, scribe, scope, lease)
+        ended = _advanced(app, runbook, scribe, scope, lease)
+    return undoing.where_wanted(app, runbook, ended)
 
 
 def resume(
@@ -53,12 +54,12 @@ def resume(
 
     `agree` is asked with a new plan for what is left (`--replan`); None keeps the old plan.
     """
+    if "undoes" in app.run(run_id).started:
+        return undoing.go_on(app, run_id, agree=agree)
     with holding(app, acquired(app, run_id)) as lease:
         run = app.run(run_id)
         if run.is_over:
-            raise Refused(
-                f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
-            )
+            raise Refused(f"run {run_id} is {run.status.value}", next_move=undoing.about(run))
         if not run.plan and agree is None:
             raise Refused(
                 f"run {run_id} ended before its plan was recorded; nothing was done",
@@ -87,7 +88,8 @@ def resume(
         if agree is not None and not _agreed(app, runbook, scribe, scope, agree):
             return scribe.run
         scope.outputs.clear()
-        return _advanced(app, runbook, scribe, scope, lease)
+        ended = _advanced(app, runbook, scribe, scope, lease)
+    return undoing.where_wanted(app, runbook, ended)
 
 
 def resolve(app: App, run_id: str, step: str, *, how: Word, reason: str) -> Run:

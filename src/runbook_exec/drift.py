@@ -59,7 +59,7 @@ def drift(approved: Mapping[str, Any] | None, now: Line, *, begun: bool = False)
     was = approved["status"]
     if was == Status.LATER:
         return _outside(approved["envelope"], now)
-    if was == Status.SKIP or now.status is Status.SKIP:
+    if Status(was).is_idle or now.status.is_idle:
         if was == now.status:
             return None
         return Drift(what="whether the step is needed has changed", planned=was, found=now.status.value)

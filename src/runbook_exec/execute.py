@@ -6,10 +6,10 @@ is recorded as over is never touched again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
-from typing import Any
+from typing import Any, Protocol
 
 from runbook_exec.agree import together
 from runbook_exec.change import Deferred, Json, Nature, holds_deferred
@@ -17,7 +17,7 @@ from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.journal import Kind, Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.model import Mode, OnFailure, Runbook, Step
 from runbook_exec.perform import perform
-from runbook_exec.plan import Line, Scope, Status, gathered_outputs, plan_again, plan_step
+from runbook_exec.plan import Line, Read, Scope, Status, gathered_outputs, plan_again, plan_step
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, error_body
 from runbook_exec.surroundings import Surroundings
@@ -25,9 +25,21 @@ from runbook_exec.threshold import pass_gate
 from runbook_exec.values import kept
 
 
-def advance(runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings) -> Run:
+class Planning(Protocol):
+    """Where the lines come from: a runbook's steps, or the ways back of a run."""
+
+    def lines(self, step: Step, but: Container[str]) -> Iterator[Line]:
+        """The lines of a step, each planned from a fresh read when it is asked for."""
+
+    def again(self, line: Line, step: Step) -> Line:
+        """A line planned anew."""
+
+
+def advance(
+    runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings, planning: Planning | None = None
+) -> Run:
     """Go on with a run until it is done or has to stop; the reason is in the journal."""
-    walk = _Walk(runbook, scribe, scope, around)
+    walk = _Walk(runbook, scribe, scope, around, planning)
     try:
         walk.steps()
     except Stop as stop:
@@ -42,9 +54,33 @@ def advance(runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings
     return scribe.add(Kind.DONE, {})
 
 
+class _Forward:
+    """The lines of a runbook's steps."""
+
+    def __init__(self, runbook: Runbook, scope: Scope, read: Read) -> None:
+        self.scope, self.read = scope, read
+        self.sections = {
+            step.id: number for number, section in enumerate(runbook.sections) for step in section.steps
+        }
+
+    def lines(self, step: Step, but: Container[str]) -> Iterator[Line]:
+        return plan_step(step, self.sections[step.id], self.scope, self.read, but=but)
+
+    def again(self, line: Line, step: Step) -> Line:
+        return plan_again(line, step, self.scope, self.read)
+
+
 class _Walk:
-    def __init__(self, runbook: Runbook, scribe: Scribe, scope: Scope, around: Surroundings) -> None:
+    def __init__(
+        self,
+        runbook: Runbook,
+        scribe: Scribe,
+        scope: Scope,
+        around: Surroundings,
+        planning: Planning | None,
+    ) -> None:
         self.runbook, self.scribe, self.scope, self.around = runbook, scribe, scope, around
+        self.planning = planning or _Forward(runbook, scope, around.sessions.read)
         self.planned = {line["step"]: line for line in scribe.run.plan["lines"]}
         self.sections = {
             step.id: number for number, section in enumerate(runbook.sections) for step in section.steps
@@ -109,8 +145,7 @@ class _Walk:
             self._give(step, [self._settled_outputs(step, records[step.id])])
             return
         over = {label for label, record in records.items() if record.status.is_over}
-        lines = plan_step(step, self.sections[step.id], self.scope, self.around.sessions.read, but=over)
-        for line in lines:
+        for line in self.planning.lines(step, over):
             self._line(step, line)
         ended = self.scribe.run.records_of(step.id)
         self._refuse_missing(step, ended)
@@ -157,7 +192,7 @@ class _Walk:
             scribe=self.scribe,
             around=self.around,
             guards=self.runbook.guards,
-            replan=lambda: plan_again(line, step, self.scope, self.around.sessions.read),
+            replan=lambda: self.planning.again(line, step),
             admitted=lambda: self._admitted(step),
         )
         self.live[step.id, _index(line.step)] = outputs
@@ -168,7 +203,7 @@ class _Walk:
         for gate in takewhile(lambda earlier: earlier.id != step.id, self.runbook.steps()):
             if gate.gate is None or self.scribe.run.record(gate.id).status is StepStatus.SKIPPED:
                 continue
-            for line in plan_step(gate, self.sections[gate.id], self.scope, self.around.sessions.read):
+            for line in self.planning.lines(gate, ()):
                 heard = min(heard, pass_gate(line, self.planned.get(gate.id), self.scribe, self.around.gates))
         return heard
 

@@ -36,6 +36,9 @@ class Kind(StrEnum):
     DONE = "run.done"
     CANCELLED = "run.cancelled"
     """A person ended it; what was done stays done."""
+    UNDOING = "run.undoing"
+    """Another run has begun to take this one back; it goes on no more."""
+    UNDONE = "run.undone"
     GATE = "gate.waiting"
     """Somebody's word is missing; the first one under a plan begins the time until it expires."""
     DECIDED = "gate.decided"
@@ -66,6 +69,8 @@ class Kind(StrEnum):
     """A person's word on a step that nobody could settle by reading."""
     CONFIRMED = "step.confirmed"
     """A person agreed to the step; a challenge takes two."""
+    LEFT = "step.left"
+    """Of an undo: it cannot come back, or somebody else changed it since; nothing was done."""
     REOPENED = "step.reopened"
     """Done once, to be done again: what it made was held in memory only and is lost."""
 
@@ -162,10 +167,12 @@ class StepStatus(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     DRIFTED = "drifted"
+    LEFT = "left"
+    UNDONE = "undone"
 
     @property
     def is_over(self) -> bool:
-        return self in {StepStatus.DONE, StepStatus.SKIPPED}
+        return self in {StepStatus.DONE, StepStatus.SKIPPED, StepStatus.LEFT, StepStatus.UNDONE}
 
 
 class RunStatus(StrEnum):
@@ -180,6 +187,12 @@ class RunStatus(StrEnum):
     IN_DOUBT = "in doubt"
     DONE = "done"
     CANCELLED = "cancelled"
+    UNDOING = "being undone"
+    UNDONE = "undone"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {RunStatus.DONE, RunStatus.CANCELLED, RunStatus.UNDOING, RunStatus.UNDONE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +203,10 @@ class StepRecord:
     changed: bool = False
     change: Mapping[str, Json] | None = None
     """As planned when it was begun; holds the before-image for undo."""
+    images: tuple[Mapping[str, Json] | None, ...] = ()
+    """Every change that it was begun with, in order; None where a new plan was made in between."""
+    happened: bool = False
+    """True once an effect of it was seen."""
     nature: str = ""
     outputs: Mapping[str, Json] = field(default_factory=dict)
     evidence: Mapping[str, Json] = field(default_factory=dict)
@@ -227,6 +244,8 @@ class Run:
     status: RunStatus
     why: str = ""
     next_move: str = ""
+    undone_by: str = ""
+    """The newest run that takes this one back."""
     seq: int = 0
     head: str = FIRST
     ended_at: str = ""
@@ -237,7 +256,7 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        return self.status in {RunStatus.DONE, RunStatus.CANCELLED}
+        return self.status.is_over
 
     def record(self, step: str) -> StepRecord:
         return self.steps.get(step, StepRecord())
@@ -299,6 +318,8 @@ def after(run: Run, event: Event) -> Run:
             return replace(
                 run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at
             )
+        case Kind.UNDOING | Kind.UNDONE:
+            return _taken_back(run, event)
     if "step" not in body:
         return run
     label = str(body["step"])
@@ -310,7 +331,7 @@ def _measured_anew(steps: Mapping[str, StepRecord]) -> dict[str, StepRecord]:
     """Under a new plan, what did not come off counts by that plan, not by its first intent any more."""
     left = {StepStatus.FAILED, StepStatus.DRIFTED}
     return {
-        label: replace(record, change=None) if record.status in left else record
+        label: _planned_anew(replace(record, change=None) if record.status in left else record)
         for label, record in steps.items()
     }
 
@@ -349,6 +370,20 @@ def _waited(run: Run, event: Event) -> Wait:
     return replace(known, opened=known.opened or event.at) if event.kind == Kind.OPENED else known
 
 
+def _taken_back(run: Run, event: Event) -> Run:
+    body: Mapping[str, Any] = event.body
+    run = replace(run, undone_by=body["by"], why=body["why"], ended_at=run.ended_at or event.at)
+    if event.kind == Kind.UNDOING:
+        return replace(run, status=RunStatus.UNDOING, next_move=body["next_move"])
+    back = {label: replace(run.record(label), status=StepStatus.UNDONE) for label in body["steps"]}
+    return replace(run, status=RunStatus.UNDONE, next_move="", steps={**run.steps, **back})
+
+
+def _planned_anew(record: StepRecord) -> StepRecord:
+    """Marks that what was begun so far was begun under an older plan."""
+    return replace(record, images=(*record.images, None)) if record.images and not record.happened else record
+
+
 def _step_after(record: StepRecord, event: Event) -> StepRecord:
     body: Mapping[str, Any] = event.body
     match event.kind:
@@ -357,6 +392,7 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
                 record,
                 status=StepStatus.BEGUN,
                 change=body["change"],
+                images=(*record.images, body["change"]),
                 nature=body["nature"],
                 attempts=record.attempts + 1,
                 begun_at=record.begun_at or event.at,
@@ -376,6 +412,8 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
             return _pending(record, body["reason"])
         case Kind.SKIPPED | Kind.OPENED | Kind.ADOPTED | Kind.RESULT | Kind.RESOLVED:
             return _over(replace(record, ended_at=event.at, error=None), event)
+        case Kind.LEFT:
+            return replace(record, status=StepStatus.LEFT, note=body["reason"], ended_at=event.at, error=None)
     return record
 
 
@@ -403,4 +441,11 @@ def _over(record: StepRecord, event: Event) -> StepRecord:
         case _:
             changed, outputs, note = bool(body["changed"]), body["outputs"], ""
             record = replace(record, evidence=body["evidence"], undo=body.get("undo", {}))
-    return replace(record, status=StepStatus.DONE, changed=changed, outputs=outputs, note=note)
+    return replace(
+        record,
+        status=StepStatus.DONE,
+        changed=changed,
+        happened=record.happened or changed,
+        outputs=outputs,
+        note=note,
+    )

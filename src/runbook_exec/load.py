@@ -131,13 +131,6 @@ class _Reader:
         )
         if not self._check(path, raw, {**schema, "$defs": runbook_format.GATE_DEFS}):
             return None
-        if raw.get("on_failure") == "undo":
-            self._problem(
-                (*path, "on_failure"),
-                "on_failure: undo cannot be done yet: this version undoes nothing by itself",
-                "write stop: the run then ends with what was done, what was not, and the command to go on",
-            )
-            return None
         place = self.doc.place(path)
         title = _words(raw.get("title", {"en": "Approval", "de": "Freigabe"} if "gate" in raw else ""))
         common: dict[str, Any] = {

@@ -46,6 +46,8 @@ class OnFailure(StrEnum):
 
     STOP = "stop"
     CONTINUE = "continue"
+    UNDO = "undo"
+    """What the run did so far is taken back."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,6 +89,9 @@ class _Doing:
         if line.status is Status.SKIP:
             self.scribe.add(Kind.SKIPPED, {"step": self.label, "reason": line.reason})
             return {"skipped": True, "changed": False}
+        if line.status is Status.LOST or (line.change and line.change.conflicts and line.change.is_empty):
+            self.scribe.add(Kind.LEFT, {"step": self.label, "reason": line.reason})
+            return {"skipped": True, "changed": False}
         if line.status is Status.SAME and line.nature is not Nature.COMPUTES:
             note = "was done before the interruption" if begun else "already so"
             return self._adopted(line, changed=begun, note=note)
@@ -357,6 +360,9 @@ def change_body(change: Change) -> dict[str, Json]:
         "request": plain(change.request),
         "says": dict(change.says),
         "outputs": plain(change.outputs),
+        "writes": list(change.writes),
+        "reads": [[effect.ref.kind, effect.ref.key] for effect in change.effects],
+        **({"conflicts": plain(change.conflicts)} if change.conflicts else {}),
         "destructive": change.destructive,
         "certainty": change.certainty.value,
     }

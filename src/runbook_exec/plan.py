@@ -7,7 +7,7 @@ missing, everything that later steps are known to need is asked for in the same 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -40,6 +40,7 @@ __all__ = [
     "gate_body",
     "gate_of",
     "gather",
+    "gathered",
     "gathered_outputs",
     "line_identity",
     "make_plan",
@@ -66,6 +67,8 @@ class Plan:
     subject: str
     lines: tuple[Line, ...]
     digest: str = ""
+    undoes: str = ""
+    """The run that this plan takes back; empty for any other plan."""
     refusals: tuple[str, ...] = ()
     """Why this plan may not be started: a guard, a blocked step."""
 
@@ -152,6 +155,7 @@ def plan_digest(plan: Plan, key: bytes) -> str:
         {
             "client": plan.client,
             "environment": plan.environment,
+            **({"undoes": plan.undoes} if plan.undoes else {}),
             "runbook": plan.runbook.digest,
             "inputs": commitment(key, sealed(key, plan.inputs)),
             "lines": [
@@ -358,13 +362,18 @@ def _rendered_gate(gate: GateRule, names: Mapping[str, Any], where: str) -> Gate
 
 def gather(action: Action[Any], args: Any, read: Read) -> Facts:
     """Everything the action wants to read, asking again until it names nothing new."""
+    return gathered(action.name, lambda facts: action.reads(args, facts), read)
+
+
+def gathered(name: str, reads: Callable[[Facts], Sequence[Ref]], read: Read) -> Facts:
+    """Everything that `reads` names, asking again until it names nothing new."""
     facts: dict[Ref, Any] = {}
     for _ in range(MOST_READ_ROUNDS):
-        wanted = [ref for ref in merged(action.reads(args, facts)) if ref not in facts]
+        wanted = [ref for ref in merged(reads(facts)) if ref not in facts]
         if not wanted:
             return facts
         facts.update(read(wanted))
-    raise Refused(f"{action.name} still wants to read more after {MOST_READ_ROUNDS} rounds")
+    raise Refused(f"{name} still wants to read more after {MOST_READ_ROUNDS} rounds")
 
 
 class _Planner:

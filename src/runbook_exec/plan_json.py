@@ -34,7 +34,7 @@ class LineDocument(msgspec.Struct, frozen=True, kw_only=True):
     step: Annotated[str, Meta(description="the step's id, with [0] and so on for elements of a for_each")]
     title: Annotated[dict[str, str], Meta(description="the checklist item, by language")]
     section: Annotated[int, Meta(description="index into `sections`")]
-    status: Annotated[str, Meta(description="change, same, later, skip or gate")]
+    status: Annotated[str, Meta(description="change, same, later, skip, lost (cannot come back) or gate")]
     certainty: Annotated[str, Meta(description="exact, reported, deferred, blind or human")]
     counts: Annotated[bool, Meta(description="true where it stands for an effect outside the process")]
     uses: Annotated[str, Meta(description="the action; empty for a gate")]
@@ -50,7 +50,7 @@ class LineDocument(msgspec.Struct, frozen=True, kw_only=True):
     envelope: Annotated[Json, Meta(description="action and arguments; {$deferred: …} is still to come")]
     awaits: Annotated[str | None, Meta(description="for later: value, whether or how-often")]
     needs: Annotated[str, Meta(description="for later: the value that decides it")]
-    reason: Annotated[str, Meta(description="why it is later or skipped")]
+    reason: Annotated[str, Meta(description="why it is later, skipped, lost, or partly left alone")]
     gate: Annotated[
         Json,
         Meta(description="rule, and in seconds: expires, holds; fallback and escalate where it has them"),
@@ -59,6 +59,9 @@ class LineDocument(msgspec.Struct, frozen=True, kw_only=True):
     irreversible: Annotated[str, Meta(description="why it cannot be taken back; empty: it can")]
     destructive: bool
     blocked: Annotated[str, Meta(description="why it cannot be done; empty: it can")]
+    conflicts: Annotated[
+        Json, Meta(description="of an undo: values that somebody changed since, by name; they stay")
+    ]
 
 
 class PlanDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,7 @@ class PlanDocument(msgspec.Struct, frozen=True, kw_only=True):
     runbook_digest: Annotated[str, Meta(description="SHA-256 of the runbook and its schemas")]
     title: dict[str, str]
     subject: Annotated[str, Meta(description="who or what it is about")]
+    undoes: Annotated[str, Meta(description="the run that it takes back; empty for any other plan")]
     inputs: Annotated[Json, Meta(description="the checked inputs")]
     changes: Annotated[int, Meta(description="effects outside the process")]
     empty: Annotated[bool, Meta(description="true where nothing is left to do")]
@@ -101,6 +105,7 @@ def document(plan: Plan) -> PlanDocument:
         runbook_digest=plan.runbook.digest,
         title=dict(plan.runbook.title),
         subject=plan.subject,
+        undoes=plan.undoes,
         inputs=plain(plan.inputs),
         changes=plan.changes,
         empty=plan.is_empty,
@@ -138,6 +143,7 @@ def _line(line: Line) -> LineDocument:
         irreversible=line.irreversible,
         destructive=bool(change and change.destructive),
         blocked=change.blocked if change else "",
+        conflicts=plain(change.conflicts) if change else {},
     )
 
 

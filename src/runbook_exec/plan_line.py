@@ -23,7 +23,14 @@ class Status(StrEnum):
     """Planned exactly when an earlier step has supplied a value; approved as an envelope."""
     SKIP = "skip"
     """Its `when:` is false."""
+    LOST = "lost"
+    """Of an undo: it cannot be taken back, and `reason` says why."""
     GATE = "gate"
+
+    @property
+    def is_idle(self) -> bool:
+        """True where nothing is done, whatever the world is like."""
+        return self in {Status.SKIP, Status.LOST}
 
 
 class Awaits(StrEnum):
@@ -117,6 +124,8 @@ def line_identity(line: Line) -> dict[str, Json]:
     }
     if change.involves:
         kept["involves"] = plain(change.involves)
+    if change.conflicts:
+        kept["conflicts"] = plain(change.conflicts)
     if line.nature is Nature.COMPUTES:
         kept["outputs"] = plain(change.outputs)
     return kept

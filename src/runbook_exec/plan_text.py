@@ -36,6 +36,8 @@ _OF_MARK = {
     Mark.HUMAN: "cyan",
     Mark.SAME: "dim",
     Mark.SKIP: "dim",
+    Mark.KEPT: "yellow",
+    Mark.LOST: "red",
     Mark.GATE: "bold",
     Mark.BLOCKED: "refusal",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from runbook_exec import duration
 from runbook_exec.change import Certainty, Json, Nature
-from runbook_exec.diff import Difference, asked, differences, one_line
+from runbook_exec.diff import Difference, asked, differences, one_line, shown
 from runbook_exec.model import LANGUAGES, Step
 from runbook_exec.plan import Line, Plan, Status
 from runbook_exec.plan_words import MARKS, Mark, Text, words
@@ -80,6 +80,8 @@ def _facts(plan: Plan, text: Text) -> Iterator[tuple[str, str]]:
     yield text["runbook"], plan.runbook.name
     yield text["client"], one_line(plan.client)
     yield text["environment"], one_line(plan.environment)
+    if plan.undoes:
+        yield text["undoes"], one_line(plan.undoes)
     if plan.subject:
         yield text["subject"], one_line(plan.subject)
 
@@ -121,11 +123,18 @@ def _said(value: Json, text: Text) -> Json:
 
 def mark_of(line: Line) -> Mark:
     """How sure a line is, or why nothing happens; never a tick for a guess."""
-    by_status = {Status.SKIP: Mark.SKIP, Status.GATE: Mark.GATE, Status.LATER: Mark.DEFERRED}
+    by_status = {
+        Status.SKIP: Mark.SKIP,
+        Status.LOST: Mark.LOST,
+        Status.GATE: Mark.GATE,
+        Status.LATER: Mark.DEFERRED,
+    }
     if line.status in by_status:
         return by_status[line.status]
     if line.change and line.change.blocked:
         return Mark.BLOCKED
+    if line.status is Status.SAME and line.change and line.change.conflicts:
+        return Mark.KEPT
     if line.status is Status.SAME and line.nature is not Nature.COMPUTES:
         return Mark.SAME
     return Mark(line.certainty.value)
@@ -141,7 +150,7 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
             yield one_line(f"{text['fallback']} {duration.words(line.gate.fallback.after)}: {later}")
     if line.awaits is not None:
         yield one_line(text.awaits(line.awaits, line.needs))
-    elif line.reason and line.status is not Status.SKIP:
+    elif line.reason and not line.status.is_idle and not (line.change and line.change.conflicts):
         yield one_line(line.reason)
     if line.status is Status.SKIP:
         yield one_line(f"{text['not needed']}: {step.when}" if step and step.when else line.reason)
@@ -155,6 +164,12 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
 def _warnings(line: Line, text: Text) -> Iterator[str]:
     if line.change and line.change.blocked:
         yield one_line(f"{text['blocked']}: {line.change.blocked}")
+    if line.status is Status.LOST:
+        yield one_line(f"{text['lost']}: {line.reason}")
+    for name, value in line.change.conflicts.items() if line.change else ():
+        yield one_line(
+            f"{text['kept']}: {name}: {text['found']} {shown(value['found'])}, {text['left']} {shown(value['left'])}"
+        )
     if line.irreversible and line.counts:
         yield one_line(f"{text['irreversible']}: {line.irreversible}")
     if line.change and line.change.destructive and not line.change.is_empty:
@@ -197,6 +212,8 @@ def _totals(plan: Plan, text: Text) -> Iterator[str]:
     blind = sum(line.counts and line.certainty is Certainty.BLIND for line in plan.lines)
     same = sum(mark_of(line) is Mark.SAME for line in plan.lines)
     skipped = sum(line.status is Status.SKIP for line in plan.lines)
+    lost = sum(line.status is Status.LOST for line in plan.lines)
+    kept = sum(bool(line.change and line.change.conflicts) for line in plan.lines)
     gates = sum(line.status is Status.GATE for line in plan.lines)
     counts = {
         "human": human,
@@ -204,6 +221,8 @@ def _totals(plan: Plan, text: Text) -> Iterator[str]:
         "blind": blind,
         "same": same,
         "skipped": skipped,
+        "lost": lost,
+        "kept": kept,
         "gates": gates,
     }
     yield from (text.count(name, number) for name, number in counts.items() if number)

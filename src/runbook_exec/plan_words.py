@@ -19,6 +19,8 @@ class Mark(StrEnum):
     HUMAN = "human"
     SAME = "same"
     SKIP = "skip"
+    KEPT = "kept"
+    LOST = "lost"
     GATE = "gate"
     BLOCKED = "blocked"
 
@@ -36,6 +38,8 @@ _SIGNS = {
     Mark.HUMAN: "☐",
     Mark.SAME: "=",
     Mark.SKIP: "–",
+    Mark.KEPT: "≠",
+    Mark.LOST: "∅",
     Mark.GATE: "‖",
     Mark.BLOCKED: "✗",
 }
@@ -81,6 +85,7 @@ _ENGLISH = {
     "runbook": "Runbook",
     "client": "Client",
     "environment": "Environment",
+    "undoes": "Takes back run",
     "subject": "About",
     "written": "Nothing has been written yet.",
     "refused": "This plan cannot be started:",
@@ -99,6 +104,10 @@ _ENGLISH = {
     "together": "side by side with",
     "blocked": "cannot be done",
     "irreversible": "cannot be taken back",
+    "lost": "cannot come back",
+    "kept": "stays, since somebody changed it after the run",
+    "found": "it is",
+    "left": "the run left",
     "destructive": "takes something away",
     "legend": "How sure each line is",
     "digest": "Digest",
@@ -118,6 +127,8 @@ _ENGLISH = {
     "mark human": "a person does it",
     "mark same": "already so, nothing is done",
     "mark skip": "not needed",
+    "mark kept": "somebody changed it since, so it stays",
+    "mark lost": "cannot come back",
     "mark gate": "stops until somebody agrees",
     "mark blocked": "cannot be done",
     "sign +": "added",
@@ -133,6 +144,7 @@ _GERMAN = {
     "runbook": "Checkliste",
     "client": "Mandant",
     "environment": "Umgebung",
+    "undoes": "Nimmt zurück: Lauf",
     "subject": "Betrifft",
     "written": "Noch wurde nichts geschrieben.",
     "refused": "Dieser Plan kann nicht begonnen werden:",
@@ -151,6 +163,10 @@ _GERMAN = {
     "together": "gleichzeitig mit",
     "blocked": "nicht möglich",
     "irreversible": "nicht rücknehmbar",
+    "lost": "kommt nicht zurück",
+    "kept": "bleibt, da es jemand nach dem Lauf geändert hat",
+    "found": "es ist",
+    "left": "der Lauf hinterließ",
     "destructive": "nimmt etwas weg",
     "legend": "Wie sicher jede Zeile ist",
     "digest": "Prüfsumme",
@@ -170,6 +186,8 @@ _GERMAN = {
     "mark human": "macht ein Mensch",
     "mark same": "schon so, nichts wird getan",
     "mark skip": "nicht nötig",
+    "mark kept": "inzwischen von jemandem geändert, bleibt so",
+    "mark lost": "kann nicht zurückgenommen werden",
     "mark gate": "hält an, bis jemand zustimmt",
     "mark blocked": "nicht möglich",
     "sign +": "kommt hinzu",
@@ -191,6 +209,8 @@ _TEXTS = {
             "blind": ("{} cannot be read back", "{} cannot be read back"),
             "same": ("{} already so", "{} already so"),
             "skipped": ("{} not needed", "{} not needed"),
+            "lost": ("{} cannot come back", "{} cannot come back"),
+            "kept": ("{} changed by somebody since", "{} changed by somebody since"),
             "gates": ("{} gate", "{} gates"),
         },
     ),
@@ -204,6 +224,8 @@ _TEXTS = {
             "blind": ("{} nicht rücklesbar", "{} nicht rücklesbar"),
             "same": ("{} schon so", "{} schon so"),
             "skipped": ("{} nicht nötig", "{} nicht nötig"),
+            "lost": ("{} nicht zurückzunehmen", "{} nicht zurückzunehmen"),
+            "kept": ("{} inzwischen von jemandem geändert", "{} inzwischen von jemandem geändert"),
             "gates": ("{} Freigabe", "{} Freigaben"),
         },
     ),

@@ -19,6 +19,8 @@ MARKS = {
     StepStatus.SKIPPED: "–",
     StepStatus.FAILED: "✗",
     StepStatus.DRIFTED: "≠",
+    StepStatus.LEFT: "∅",
+    StepStatus.UNDONE: "↶",
 }
 
 WORDS = {
@@ -33,6 +35,7 @@ WORDS = {
         "waiting": "waits",
         "failed": "failed",
         "drifted": "no longer as planned",
+        "undone": "taken back",
         "run": "Run",
         "runbook": "Runbook",
         "requester": "Started by",
@@ -55,6 +58,7 @@ WORDS = {
         "waiting": "wartet",
         "failed": "fehlgeschlagen",
         "drifted": "nicht mehr wie geplant",
+        "undone": "zurückgenommen",
         "run": "Lauf",
         "runbook": "Checkliste",
         "requester": "Gestartet von",
@@ -73,6 +77,8 @@ WORDS = {
             "in doubt": "ungeklärt",
             "done": "erledigt",
             "cancelled": "abgebrochen",
+            "being undone": "wird zurückgenommen",
+            "undone": "zurückgenommen",
         },
     },
 }
@@ -154,11 +160,11 @@ def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> st
             return titled(record.change.get("says", {}), language) or str(words["done"])
         case StepStatus.DONE:
             return str(words["done"])
-        case StepStatus.SKIPPED:
-            return str(words["skipped"])
+        case StepStatus.SKIPPED | StepStatus.UNDONE:
+            return str(words[record.status.value])
         case StepStatus.FAILED | StepStatus.DRIFTED:
             return str((record.error or {}).get("what", words[record.status.value]))
-        case StepStatus.WAITING:
+        case StepStatus.WAITING | StepStatus.LEFT:
             return record.note
         case StepStatus.BEGUN:
             return str(words["under way"] if running else words["begun"])

@@ -22,6 +22,7 @@ def kept_plan(run: Run, runbook: Runbook, lines: Sequence[Mapping[str, Any]]) ->
         inputs=run.started.get("inputs", {}),
         subject=str(run.started.get("subject", "")),
         lines=tuple(map(kept_line, lines)),
+        undoes=str(run.started.get("undoes", "")),
         digest=str(run.plan.get("digest", "")),
     )
 
@@ -62,6 +63,7 @@ def _change(body: Mapping[str, Any]) -> Change | None:
         notes=tuple(body["notes"]),
         certainty=Certainty(body["certainty"]),
         destructive=body.get("destructive", False),
+        conflicts=lost_secrets(what.get("conflicts") or {}),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
@@ -36,6 +37,7 @@ from runbook_exec.change import (
 from runbook_exec.errors import NoPen, Refused, RunbookError
 from runbook_exec.secret import Secret
 from runbook_exec.values import THIS
+from runbook_exec.way_back import remaining
 
 
 class Clock:
@@ -179,7 +181,10 @@ class Thing(Action[ThingArgs]):
     def apply(self, session: MemorySession, args: ThingArgs, change: Change, ctx: Context) -> Evidence:
         now = session.far.things.get(change.target)
         new_id = f"id-{len(session.far.writes) + 1}"
-        state = None if change.after is None else {"id": new_id, **(now or {}), **change.after}
+        state = None
+        if change.after is not None:
+            whole = {"id": new_id, **(now or {}), **change.after}
+            state = {name: value for name, value in whole.items() if value is not None}
         session.put(change.target, state)
         return Evidence(answer={"status": 200}, outputs={"id": state["id"]} if state else {})
 
@@ -191,8 +196,23 @@ class Thing(Action[ThingArgs]):
             before=change.after,
             after=change.before,
             says=says,
+            identity=change.identity or evidence.outputs.get("id"),
             writes=change.writes,
         )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return (_ref(back.target),)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        now = facts[_ref(back.target)]
+        if now is not None and back.identity is not None and now.get("id") != back.identity:
+            now = None  # another thing has taken its name
+        if now is not None:
+            named = now if back.after is None else back.after
+            now = {name: now.get(name) for name in named if name != "id"}
+        left = remaining(back, now)
+        after = None if back.after is None else left.after
+        return left if left.is_empty else replace(left, effects=(Effect(_ref(back.target), after),))
 
 
 class RemovalArgs(Args, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ import pytest
 from cases import Case, differences, every_case, undone
 
 from runbook_exec.action import every_action
-from runbook_exec.change import Change, Irreversible, Nature, same
+from runbook_exec.change import Change, Evidence, Irreversible, Nature, same
 from runbook_exec.errors import RunbookError
 from runbook_exec.overlay import Overlay
-from runbook_exec.plan import gather
+from runbook_exec.plan import gather, gathered
 from runbook_exec.values import plain
 
 ACTIONS = {action.name: action for action in every_action()}
@@ -75,6 +75,28 @@ def test_undoes_as_the_case_says(case):
         assert isinstance(back, Change)
         for name, wanted in case.body["undo"].items():
             assert getattr(back, name) == wanted
+
+
+UNDOABLE = [case for case in GOOD if "undo" in case.body]
+
+
+@pytest.mark.parametrize("case", UNDOABLE, ids=by_id)
+def test_the_way_back_is_held_against_the_world_as_the_change_left_it(case):
+    change = case.change()
+    overlay = Overlay()
+    overlay.lay(change)
+
+    def read(refs):
+        return overlay.over(case.read_by_id(refs)) | case.read_afterwards(refs)
+
+    back = undone(case, change)
+    evidence = Evidence(answer={}, undo=case.body.get("evidence", {}))
+    facts = gathered(case.action.name, lambda facts: case.action.undo_reads(back, evidence, facts), read)
+    left = case.action.undo_plan(back, evidence, facts)
+    assert (left.conflicts, left.blocked) == ({}, "")
+    assert not left.is_empty
+    assert left.writes
+    assert all(ref.provider == case.action.provider for ref in facts)
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))

@@ -13,7 +13,7 @@ import ldap3
 from runbook_exec.action import Context, find, find_provider, make_args
 from runbook_exec.change import Change, Evidence
 from runbook_exec.dn import parse
-from runbook_exec.plan import gather
+from runbook_exec.plan import gather, gathered
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,25 @@ class Desk:
         return Done(change, evidence, missing, again)
 
     def undo(self, name: str, done: Done, **args: Any) -> Change:
-        back = find(name).undo(done.change, done.evidence)
-        assert isinstance(back, Change), back
-        self.apply(name, back, **args)
+        """Take one step back as an undo does: held against the world, applied without arguments, read back."""
+        back = self.left(name, done)
+        assert not back.is_empty, back.conflicts
+        assert not back.blocked, back.blocked
+        with self.session(write=True) as session, session.permit(back.writes):
+            find(name).apply(session, None, back, context())
+        again = self.left(name, done)
+        assert again.is_empty, (again.before, again.after)
+        assert not again.conflicts
         return back
+
+    def left(self, name: str, done: Done) -> Change:
+        """What is still to be taken back."""
+        action = find(name)
+        back = action.undo(done.change, done.evidence)
+        assert isinstance(back, Change), back
+        with self.session(connection=self.server.reader) as session:
+            facts = gathered(name, lambda facts: action.undo_reads(back, done.evidence, facts), session.read)
+            return action.undo_plan(back, done.evidence, facts)
 
     def entry(self, dn: str) -> dict | None:
         from runbook_exec.actions.ldap.target import entry

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("work:plan", "Show exactly what a run would change. Writes nothing."),
     "run": ("work:run", "Plan, show, and do it, with a live checklist."),
     "resume": ("work:resume", "Go on with a run that stopped or waits."),
+    "undo": ("undo:undo", "Take back what a run changed, last first."),
     "resolve": ("decide:resolve", "Say what happened to a step that is in doubt."),
     "cancel": ("decide:cancel", "End a run for good; what was done stays done."),
     "approvals": ("approve:approvals", "List the gates that wait, and for whom."),

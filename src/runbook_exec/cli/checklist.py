@@ -22,6 +22,8 @@ COLOURS = {
     StepStatus.DRIFTED: "red",
     StepStatus.WAITING: "yellow",
     StepStatus.BEGUN: "cyan",
+    StepStatus.LEFT: "yellow",
+    StepStatus.UNDONE: "yellow",
 }
 
 

@@ -28,6 +28,8 @@ EXITS = {
     "refused": Refused.exit_code,
     "failed": 5,
     "cancelled": 0,
+    "being undone": 5,
+    "undone": 5,
 }
 
 

@@ -94,12 +94,26 @@ class SqliteStore:
     def close(self) -> None:
         self._db.close()
 
-    def create(self, first: Event, *, subject: str, runbook: str, owner: str, until: float) -> Lease:
+    def create(
+        self,
+        first: Event,
+        *,
+        subject: str,
+        runbook: str,
+        owner: str,
+        until: float,
+        instead_of: tuple[Event, Lease] | None = None,
+    ) -> Lease:
         """Begin a run: its first event, its place in the list and its lease in one transaction.
 
+        `instead_of` is the last word of a run that ends for this one, in the same transaction.
         Raises `Busy` where another run of the same subject is not over.
         """
         with self._transaction() as db:
+            if instead_of is not None:
+                self._check_fence(db, instead_of[1])
+                self._insert(db, instead_of[0].sealed())
+                db.execute(self._sql["close_run"], (instead_of[0].run,))
             if subject:
                 other = db.execute(self._sql["open_run_of"], (first.client, folded(subject))).fetchone()
                 if other:

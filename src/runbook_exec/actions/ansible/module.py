@@ -66,10 +66,17 @@ class Module(Action[ModuleArgs]):
         return state.change(self.name, _request(args), facts)
 
     def apply(self, session: Session, args: ModuleArgs, change: Change, ctx: Context) -> Evidence:
-        return applied(session, change, args.secrets, ctx)
+        # A way back has no arguments: it holds no secret.
+        return applied(session, change, args.secrets if args else {}, ctx)
 
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         return state.back(self.name, change, evidence)
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> tuple[Ref, ...]:
+        return state.back_reads(back)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        return state.back_remaining(back, facts)
 
 
 def _request(args: ModuleArgs) -> Request:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from runbook_exec.actions.ansible.request import Request, parsed
 from runbook_exec.actions.ansible.results import Difference, Outcome, Report, Result
-from runbook_exec.change import Certainty, Change, Effect, Evidence, Facts, Irreversible, Json, State
+from runbook_exec.change import (
+    Certainty,
+    Change,
+    Effect,
+    Evidence,
+    Facts,
+    Irreversible,
+    Json,
+    Ref,
+    State,
+    same,
+)
 from runbook_exec.errors import Failed
+from runbook_exec.way_back import nothing_left
 
 LONGEST_TEXT = 1000
 
@@ -83,10 +96,36 @@ def back(action: str, undone: Change, evidence: Evidence) -> Change | Irreversib
             "de": f"{request.title} nimmt auf {hosts} zurück, was {done} tat",
         },
         certainty=Certainty.BLIND,
+        effects=undone.effects[:1],
         request=request.plain(),
         writes=request.hosts,
         destructive=True,
     )
+
+
+def back_reads(back: Change) -> tuple[Ref, ...]:
+    """What check mode says about the inverse, and about the request that it takes back."""
+    return (parsed(back.request or {}).ref, *(effect.ref for effect in back.effects))
+
+
+def back_remaining(back: Change, facts: Facts) -> Change:
+    """The inverse as check mode reports it; nothing where the host is no longer as the run left it.
+
+    Check mode of the request itself tells: it would change again what somebody changed since. What
+    it never came to change, since the step failed on the way, is no change of theirs.
+    """
+    inverse = parsed(back.request or {})
+    left = change(back.action, inverse, facts)
+    others: dict[str, Json] = {}
+    for effect in back.effects:
+        pending: Mapping[str, Mapping[str, Json]] = (facts.get(effect.ref) or {"pending": {}})["pending"]
+        for task, body in pending.items():
+            was, made = (back.after or {}).get(task), (back.before or {}).get(task)
+            if not (same(body["before"], was) and same(body["after"], made)):
+                others[task] = {"left": body["after"], "found": body["before"]}
+    if left.is_empty or not others:
+        return replace(left, says=back.says, destructive=True)
+    return replace(nothing_left(left, others), says=back.says)
 
 
 def _pending(result: Result) -> Iterator[tuple[str, dict[str, Json]]]:

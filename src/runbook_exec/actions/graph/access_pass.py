@@ -13,10 +13,11 @@ from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import LAG, Session, awaited
-from runbook_exec.change import Change, Deferred, Evidence, Facts, Json, Ref
+from runbook_exec.change import Change, Deferred, Evidence, Facts, Irreversible, Json, Ref
 from runbook_exec.errors import Invalid
 from runbook_exec.secret import Secret
 from runbook_exec.values import THIS
+from runbook_exec.way_back import remaining
 
 POLICY = Ref("graph.access_pass_policy", "all")
 PASS = "access_pass"  # noqa: S105 - a name
@@ -139,11 +140,13 @@ class AccessPass(Action[AccessPassArgs]):
 
         return "" if wanted is None or awaited(there, LAG) else "the pass is not there"
 
-    def undo(self, change: Change, evidence: Evidence) -> Change:
+    def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
+        if not evidence.undo.get("id"):
+            return Irreversible(reason="nobody knows which pass it was; it ends by itself")
         return Change(
             action=self.name,
             target=change.target,
-            before={PASS: {"id": evidence.undo.get("id")}},
+            before={PASS: {"id": evidence.undo["id"]}},
             after={PASS: None},
             says={
                 "en": f"The temporary access pass of {change.target} ends",
@@ -154,6 +157,15 @@ class AccessPass(Action[AccessPassArgs]):
             notes=("a pass that this one had ended does not come back",),
             destructive=True,
         )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return (Ref("graph.access_passes", person.ref_back(back).key),)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        ours = (back.before or {})[PASS]
+        state = facts.get(Ref("graph.access_passes", person.ref_back(back).key)) or {"passes": []}
+        there = any(entry["id"] == ours["id"] for entry in state["passes"])
+        return remaining(back, {PASS: ours if there else None})
 
 
 def _minutes(args: AccessPassArgs) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -13,6 +14,7 @@ from runbook_exec.actions.graph.message import ALREADY, Message, path, trouble
 from runbook_exec.actions.graph.session import Session
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, same
 from runbook_exec.errors import Invalid, Refused
+from runbook_exec.way_back import remaining
 
 User = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -115,6 +117,54 @@ class GroupMembers(Action[GroupMembersArgs]):
             writes=change.writes,
             destructive=False in after.values(),
         )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        group, people = str(back.identity), [_person(back, key) for key in back.after or ()]
+        memberships = [Ref("graph.membership", f"{group},{ref.key}") for ref in people]
+        return (Ref("graph.group", group), *people, *memberships)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        group = facts.get(Ref("graph.group", str(back.identity)))
+        users = {key: facts.get(_person(back, key)) for key in back.after or ()}
+        wanted = back.after or {}
+        left = remaining(back, {key: _now(back, facts, key, joins) for key, joins in wanted.items()})
+        after = dict(left.after or {})
+        if group is None or not after:
+            return left
+        title = str(group["displayName"])
+        return replace(
+            left,
+            says=_says({key: person.called(users[key], key) for key in after}, after, title),
+            involves={key: (users[key] or {}).get("id") for key in after},
+            effects=tuple(
+                Effect(Ref("graph.membership", f"{group['id']},{ref.key}"), {"member": joins})
+                for key, joins in after.items()
+                for ref in person.refs_of(users[key], _person(back, key).key)
+            ),
+            writes=(
+                str(group["id"]),
+                title,
+                *(name for key in after for name in person.names(users[key], key)),
+            ),
+            destructive=False in after.values(),
+            blocked=_why_not(group),
+        )
+
+
+def _person(back: Change, key: str) -> Ref:
+    """The person that a way back names: by id, whatever they are called by now."""
+    return person.ref(str(back.involves.get(key) or key))
+
+
+def _now(back: Change, facts: Facts, key: str, joins: Json) -> bool | None:
+    """Whether the person is in the group; None where they cannot be, since one of the two is gone."""
+    ref = _person(back, key)
+    if facts.get(ref) is None:
+        return None if joins else False
+    if facts.get(Ref("graph.group", str(back.identity))) is None:
+        return None
+    state = facts.get(Ref("graph.membership", f"{back.identity},{ref.key}"))
+    return bool(state and state["member"])
 
 
 def _group_ref(args: GroupMembersArgs) -> Ref:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -13,6 +14,7 @@ from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import Session
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, State, same
 from runbook_exec.errors import Invalid, Refused
+from runbook_exec.way_back import remaining
 
 SKUS = Ref("graph.skus", "all")
 LOCATION = "usageLocation"
@@ -124,6 +126,35 @@ class Licence(Action[LicenceArgs]):
             identity=change.identity,
             writes=change.writes,
             destructive=True,
+        )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        user = person.ref_back(back)
+        return (user, Ref("graph.licences", user.key), SKUS)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        ref = person.ref_back(back)
+        user, skus = facts.get(ref), facts.get(SKUS) or {}
+        held = facts.get(Ref("graph.licences", ref.key)) or {}
+        now = None
+        if user is not None:
+            now = {
+                part: user.get(LOCATION) if part == LOCATION else held.get(part) for part in back.after or ()
+            }
+        left = remaining(back, now)
+        before, after = dict(left.before or {}), dict(left.after or {})
+        if left.is_empty:
+            return left
+        parts = {part: source for part, source in after.items() if part != LOCATION}
+        unknown = sorted(set(parts) - set(skus))
+        if unknown:
+            raise Refused(f"the tenant has no subscription {unknown[0]} any more")
+        return replace(
+            left,
+            says=_says(person.called(user, back.target), before, after),
+            effects=tuple(_effects(user, ref.key, before, after, skus)),
+            writes=person.names(user, ref.key),
+            blocked="; ".join(_seats(parts, before, skus)),
         )
 
 

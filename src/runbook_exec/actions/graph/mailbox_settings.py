@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -14,6 +15,7 @@ from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import Session
 from runbook_exec.change import Change, Effect, Evidence, Facts, Json, Ref, same
 from runbook_exec.errors import Invalid, Refused
+from runbook_exec.way_back import remaining
 
 _NAMES = {
     "time_zone": "timeZone",
@@ -107,6 +109,23 @@ class MailboxSettings(Action[MailboxSettingsArgs]):
             says=_says(change.target, dict(change.before or {})),
             identity=change.identity,
             writes=change.writes,
+        )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        user = person.ref_back(back)
+        return (user, Ref("graph.mailbox", user.key))
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        ref = person.ref_back(back)
+        user, mailbox = facts.get(ref), facts.get(Ref("graph.mailbox", ref.key))
+        now = None if mailbox is None else {name: _present(mailbox, name) for name in back.after or ()}
+        left = remaining(back, now)
+        after = dict(left.after or {})
+        return replace(
+            left,
+            says=_says(person.called(user, back.target), after) if after else back.says,
+            effects=(Effect(Ref("graph.mailbox", ref.key), _body(after)),) if after else (),
+            writes=person.names(user, ref.key),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -13,6 +14,7 @@ from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import Session
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, same
 from runbook_exec.errors import Refused
+from runbook_exec.way_back import remaining
 
 MANAGER = "manager"
 
@@ -99,6 +101,34 @@ class Manager(Action[ManagerArgs]):
             identity=change.identity,
             writes=change.writes,
             destructive=back is None,
+        )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        user = person.ref_back(back)
+        wanted = str((back.after or {}).get(MANAGER) or "")
+        return (user, Ref("graph.manager", user.key), *([person.ref(wanted)] if wanted else []))
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        ref = person.ref_back(back)
+        user, state = facts.get(ref), facts.get(Ref("graph.manager", ref.key))
+        wanted = str((back.after or {}).get(MANAGER) or "")
+        now = None if state is None else {MANAGER: str(state["userPrincipalName"]).lower()}
+        left = remaining(back, now)
+        if left.is_empty:
+            return left
+        manager = person.existing(facts.get(person.ref(wanted)), wanted) if wanted else None
+        who = person.called(user, back.target)
+        return replace(
+            left,
+            says=_says(who, person.called(manager, wanted) if manager else ""),
+            effects=tuple(
+                Effect(Ref("graph.manager", each.key), _state(manager, wanted), whole=True)
+                for each in person.refs_of(user, ref.key)
+            ),
+            writes=person.names(user, ref.key),
+            blocked=f"the manager of {who} comes from Active Directory by now: {person.SYNCED_MOVE}"
+            if user is None or person.synced(user)
+            else "",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from runbook_exec.change import Assumed, Json, Ref, State, narrow
+from runbook_exec.change import Assumed, Change, Json, Ref, State, narrow
 from runbook_exec.errors import Refused
 
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ SYNCED_MOVE = "change it in Active Directory (ldap.attributes); the next sync br
 def ref(key: str) -> Ref:
     """The user of this UPN or id."""
     return Ref("graph.user", key.strip().lower())
+
+
+def ref_back(back: Change) -> Ref:
+    """The user that a way back is about: by id, whatever they are called by now."""
+    return ref(str(back.identity or back.target))
 
 
 def existing(user: State, key: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -11,10 +12,11 @@ from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import Session
-from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, narrow
+from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, State, narrow, same
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.secret import Secret
 from runbook_exec.values import THIS
+from runbook_exec.way_back import remaining
 
 _NAMES = {
     "display_name": "displayName",
@@ -181,7 +183,7 @@ class User(Action[UserArgs]):
 
     def undo(self, change: Change, evidence: Evidence) -> Change:
         if change.before is None:
-            identity = evidence.undo.get("id")
+            identity = evidence.undo.get("id") or evidence.outputs.get("id")
             return Change(
                 action=self.name,
                 target=change.target,
@@ -204,6 +206,45 @@ class User(Action[UserArgs]):
             identity=change.identity,
             writes=change.writes,
         )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        user = person.ref_back(back)
+        return (user, *([Ref("graph.licences", user.key)] if back.after is None else []))
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        ref = person.ref_back(back)
+        user = facts.get(ref)
+        now = None if user is None else {name: user.get(name) for name in back.after or ()}
+        if back.after is None and user is not None:
+            now = _had_by_now(back, user, facts.get(Ref("graph.licences", ref.key)))
+        left = remaining(back, now, equal=_equal)
+        theirs = sorted(set(left.after or ()) - IN_THE_CLOUD) if user and person.synced(user) else []
+        return replace(
+            left,
+            says=_says(person.called(user, back.target), left.after) if left.after else back.says,
+            effects=tuple(Effect(each, left.after) for each in person.refs_of(user, ref.key))
+            if not left.is_empty
+            else (),
+            writes=person.names(user, ref.key),
+            blocked=f"Active Directory masters {', '.join(theirs)} by now: {person.SYNCED_MOVE}"
+            if theirs
+            else "",
+        )
+
+
+def _had_by_now(back: Change, user: Any, licences: State) -> dict[str, Json]:
+    """What the account was made with, as it is now, and what it has from others."""
+    made = back.before or {}
+    now = {name: made[name] if name == PASSWORD else user.get(name) for name in made}
+    given = {name: user.get(name) for name in _NAMES.values() if name not in made}
+    now |= {name: value for name, value in given.items() if value is not None}
+    return now | ({"licences": dict(licences)} if licences else {})
+
+
+def _equal(name: str, one: Json, other: Json) -> bool:
+    if name == "userPrincipalName" and isinstance(one, str) and isinstance(other, str):
+        return one.lower() == other.lower()
+    return same(one, other)
 
 
 def _given(args: UserArgs) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import record, target
-from runbook_exec.actions.ldap.editing import apply_entry, undo_entry
+from runbook_exec.actions.ldap.editing import apply_entry, undo_entry, undo_entry_plan, undo_entry_reads
 from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Json, Ref, State
 from runbook_exec.errors import Invalid
 
@@ -58,7 +58,7 @@ class Attributes(Action[AttributesArgs]):
                 spelled = record.spelling(state, name)
                 before[spelled] = {value: not wants for value, wants in differing.items()}
                 after[spelled] = differing
-                laid[spelled] = _laid(state, name, differing)
+                laid[spelled] = record.laid(state, name, differing)
         what = ", ".join(after)
         return Change(
             action=self.name,
@@ -84,6 +84,12 @@ class Attributes(Action[AttributesArgs]):
 
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         return undo_entry(change, evidence)
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return undo_entry_reads(back, facts)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        return undo_entry_plan(back, evidence, facts)
 
 
 def _check(args: AttributesArgs) -> None:
@@ -121,16 +127,3 @@ def _values(state: State, name: str, wanted: Mapping[str, bool]) -> dict[str, bo
         for value, wants in wanted.items()
         if any(record.same_value(name, value, one) for one in present) != wants
     }
-
-
-def _laid(state: State, name: str, differing: Mapping[str, bool]) -> Json:
-    """The attribute as it will be, for later steps."""
-    kept = [
-        one
-        for one in record.as_list(record.get(state, name))
-        if not any(record.same_value(name, one, value) for value in differing)
-    ]
-    values = sorted([*kept, *(value for value, wants in differing.items() if wants)], key=str)
-    if not values:
-        return None
-    return values[0] if len(values) == 1 and name.lower() not in record.LISTS else values

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runbook_exec.change import Change, Effect, Evidence, Irreversible, Json, Words
+from runbook_exec.actions.ldap import record, target
+from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Json, Ref, State, Words
+from runbook_exec.dn import parse
+from runbook_exec.way_back import remaining
 
 if TYPE_CHECKING:
     from runbook_exec.actions.ldap.session import LdapSession
@@ -19,38 +22,18 @@ def apply_entry(session: LdapSession, change: Change) -> Evidence:
     """Create, edit or delete the entry that the change names."""
     if change.before is None:
         made = session.add(change.target, born(session, change.after or {}))
-        return Evidence(answer={"created": change.target, "id": made}, outputs={"id": made})
+        seen = session.read([target.entry(change.target)])[target.entry(change.target)]
+        return Evidence(
+            answer={"created": change.target, "id": made},
+            outputs={"id": made},
+            undo={"born": _servers_gifts(seen, change.after or {})},
+        )
     dn, raw = session.pinned(change.target, change.identity)
     if change.after is None:
         session.delete(dn)
         return Evidence(answer={"deleted": dn, "id": session.id_of(raw)})
     session.edit(dn, change.before, change.after)
     return Evidence(answer={"changed": sorted(change.after), "id": session.id_of(raw)})
-
-
-def undo_entry(change: Change, evidence: Evidence) -> Change | Irreversible:
-    """The opposite change, value by value; what a deleted account held besides cannot come back."""
-    if change.after is None:
-        classes = {str(name).lower() for name in (change.before or {}).get("objectClass", ())}
-        if classes & ACCOUNTS or "objectSid" in (change.before or {}):
-            return Irreversible(
-                reason="an account or security group that was deleted comes back only from the directory's own "
-                "recycle bin or backup: its password and security identifier cannot be written again"
-            )
-    gone = change.before is None
-    known = evidence.answer.get("id") if change.after is not None else None
-    former = {name: value for name, value in (change.before or {}).items() if not isinstance(value, Mapping)}
-    return replace(
-        change,
-        before=change.after,
-        after=change.before,
-        identity=known if isinstance(known, str) or change.after is None else change.identity,
-        says=_undoing(change.says),
-        effects=tuple(Effect(effect.ref, None if gone else former) for effect in change.effects[:1]),
-        outputs={},
-        destructive=gone,
-        blocked="",
-    )
 
 
 def born(session: LdapSession, after: Mapping[str, Json]) -> dict[str, Json]:
@@ -63,5 +46,144 @@ def born(session: LdapSession, after: Mapping[str, Json]) -> dict[str, Json]:
     return attributes
 
 
-def _undoing(says: Words) -> Words:
-    return {"en": f"Taken back: {says['en']}", "de": f"Zurückgenommen: {says['de']}"}
+def undo_entry(change: Change, evidence: Evidence) -> Change | Irreversible:
+    """The opposite change, value by value; what a deleted account held besides cannot come back."""
+    if change.after is None:
+        classes = {str(name).lower() for name in (change.before or {}).get("objectClass", ())}
+        if classes & ACCOUNTS or "objectSid" in (change.before or {}):
+            return Irreversible(
+                reason="an account or security group that was deleted comes back only from the directory's own "
+                "recycle bin or backup: its password and security identifier cannot be written again"
+            )
+    known = evidence.answer.get("id") or evidence.outputs.get("id")
+    return replace(
+        change,
+        before=change.after,
+        after=change.before,
+        identity=None if change.after is None else known if isinstance(known, str) else change.identity,
+        says=_says_back(change.target, change.after, change.before),
+        effects=(),
+        writes=(change.target,),
+        outputs={},
+        notes=("the entry gets a new identifier",) if change.after is None else (),
+        destructive=change.before is None,
+        blocked="",
+    )
+
+
+def back_reads(back: Change, facts: Facts) -> list[Ref]:
+    """The entry by its id, wherever it is now; by its name where there is no id."""
+    if back.identity is None:
+        return [target.SERVER, target.entry(back.target)]
+    place = target.place(back.identity)
+    found = facts.get(place)
+    return [target.SERVER, place, *([target.entry(str(found["dn"]))] if found else [])]
+
+
+def undo_entry_reads(back: Change, facts: Facts) -> Sequence[Ref]:
+    """What `undo_entry_plan` needs; for a removal the entry's memberships, too."""
+    refs = back_reads(back, facts)
+    state = standing(back, facts)
+    return [*refs, target.groups_of(str(state["dn"]))] if back.after is None and state else refs
+
+
+def standing(back: Change, facts: Facts) -> State:
+    """The entry that the way back is about, as it is now; None where it is gone."""
+    if back.identity is None:
+        return facts.get(target.entry(back.target))
+    place = facts.get(target.place(back.identity))
+    return facts.get(target.entry(str(place["dn"]))) if place else None
+
+
+def undo_entry_plan(back: Change, evidence: Evidence, facts: Facts) -> Change:
+    """The opposite change as far as the entry is still as the run left it."""
+    state = standing(back, facts)
+    dn = back.target if state is None else str(state["dn"])
+    target.inside(facts, dn)
+    back = replace(back, target=dn, writes=(dn,))
+    if back.before is None:
+        names = back.after or {}
+        now = None if state is None else {name: record.get(state, name) for name in names}
+        left = remaining(back, now, equal=_equal)
+        return left if left.is_empty else replace(left, effects=_returned(dn, back.after))
+    if back.after is None:
+        now = None if state is None else _given(back.before, evidence, state, facts)
+        left = remaining(back, now, equal=_equal)
+        effects: tuple[Effect, ...] = (
+            Effect(target.entry(dn), None),
+            Effect(target.place(str(back.identity)), None),
+        )
+    else:
+        now = {name: _present(state, name, value) for name, value in back.after.items()}
+        left = remaining(back, now, equal=_equal)
+        effects = (Effect(target.entry(dn), _laid(state, left.after or {})),)
+    if left.is_empty:
+        return left
+    return replace(
+        left,
+        says=back.says if left.after == back.after else _says_back(dn, left.before, left.after),
+        effects=effects,
+        blocked=target.shielded(target.spoken_dialect(facts), state, target.called(state, dn)),
+    )
+
+
+def _given(left: State, evidence: Evidence, state: State, facts: Facts) -> dict[str, Json]:
+    """What the run gave the entry, as it is now, and everything that it has from others."""
+    left = left or {}
+    gifts = evidence.undo.get("born")
+    known = {name.lower() for name in left} | record.SERVERS_OWN
+    known |= set() if gifts is not None else record.BORN_WITH
+    ours = {name: record.get(state, name) for name in left}
+    theirs = {
+        name: value
+        for name, value in (state or {}).items()
+        if name.lower() not in known and not record.equal(name, value, (gifts or {}).get(name))
+    }
+    groups = facts.get(target.groups_of(str((state or {})["dn"]))) or {}
+    others = [group for group in groups.get("direct", ()) if groups.get(group) is not False]
+    return ours | theirs | ({"memberOf": others} if others else {})
+
+
+def _servers_gifts(seen: State, after: Mapping[str, Json]) -> dict[str, Json]:
+    """What the server itself gave a new entry."""
+    own = {name.lower() for name in after} | record.SERVERS_OWN
+    return {name: value for name, value in (seen or {}).items() if name.lower() not in own}
+
+
+def _present(state: State, name: str, wanted: Json) -> Json:
+    """The attribute as it is, in the shape of the change: single values, or the whole."""
+    present = record.get(state, name)
+    if not record.is_single_values(wanted):
+        return present
+    held = record.as_list(present)
+    return {value: any(record.same_value(name, value, one) for one in held) for value in wanted}
+
+
+def _laid(state: State, after: Mapping[str, Json]) -> dict[str, Json]:
+    """The attributes as they will be, for the lines that follow."""
+    return {
+        name: record.laid(state, name, value) if record.is_single_values(value) else value
+        for name, value in after.items()
+    }
+
+
+def _returned(dn: str, after: State) -> tuple[Effect, ...]:
+    return (Effect(target.entry(dn), {**(after or {}), "dn": dn, "id": None}, whole=True),)
+
+
+def _equal(name: str, one: Json, other: Json) -> bool:
+    if name.lower() == "objectclass":
+        # The server adds the classes above the one that was asked for.
+        ones, others = ({str(item).lower() for item in record.as_list(value)} for value in (one, other))
+        return ones <= others or others <= ones
+    return record.equal(name, one, other)
+
+
+def _says_back(dn: str, left: State, wanted: State) -> Words:
+    name = parse(dn).name
+    if wanted is None:
+        return {"en": f"{name} is deleted again", "de": f"{name} wird wieder gelöscht"}
+    if left is None:
+        return {"en": f"{name} is created again", "de": f"{name} wird wieder angelegt"}
+    what = ", ".join(wanted)
+    return {"en": f"{name}: {what} as before the run", "de": f"{name}: {what} wie vor dem Lauf"}

@@ -10,7 +10,9 @@ from msgspec import Meta
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import target
+from runbook_exec.actions.ldap.editing import back_reads, undo_entry_plan
 from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Ref
+from runbook_exec.dn import parse
 from runbook_exec.errors import Refused
 
 
@@ -71,14 +73,20 @@ class Enabled(Action[EnabledArgs]):
         return Evidence(answer={"enabled": opens, "id": session.id_of(raw)})
 
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
-        opens = bool((change.before or {})["enabled"])
+        opens, name = bool((change.before or {})["enabled"]), parse(change.target).name
         return replace(
             change,
             before=change.after,
             after=change.before,
             says={
-                "en": f"The account {change.target} is {'opened' if opens else 'disabled'} again",
-                "de": f"Das Konto {change.target} wird wieder {'freigegeben' if opens else 'gesperrt'}",
+                "en": f"The account {name} is {'opened' if opens else 'disabled'} again",
+                "de": f"Das Konto {name} wird wieder {'freigegeben' if opens else 'gesperrt'}",
             },
-            effects=(Effect(target.entry(change.target), {"enabled": opens}),),
+            effects=(),
         )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return back_reads(back, facts)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        return undo_entry_plan(back, evidence, facts)

@@ -9,21 +9,17 @@ from msgspec import Meta, field
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import record, target
-from runbook_exec.actions.ldap.editing import ACCOUNTS, apply_entry, undo_entry
+from runbook_exec.actions.ldap.editing import (
+    ACCOUNTS,
+    apply_entry,
+    undo_entry,
+    undo_entry_plan,
+    undo_entry_reads,
+)
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref
 from runbook_exec.dn import Dn, parse
 from runbook_exec.errors import Invalid
 from runbook_exec.values import THIS
-
-_SERVERS_OWN = frozenset(
-    {
-        "dn", "id", "enabled", "locked", "memberof", "distinguishedname", "instancetype", "whencreated",
-        "whenchanged", "usncreated", "usnchanged", "name", "objectcategory", "samaccounttype",
-        "dscorepropagationdata", "pwdchangedtime", "pwdreset", "pwdaccountlockedtime", "admincount",
-        "iscriticalsystemobject", "showinadvancedviewonly",
-    }
-)  # fmt: skip
-"""What the server writes by itself: no part of what is deleted, since it cannot be written again."""
 
 
 class EntryArgs(Args, frozen=True, kw_only=True):
@@ -77,6 +73,12 @@ class Entry(Action[EntryArgs]):
 
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         return undo_entry(change, evidence)
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return undo_entry_reads(back, facts)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        return undo_entry_plan(back, evidence, facts)
 
     def _new(self, args: EntryArgs, facts: Facts, name: Dn) -> Change:
         dn = str(name)
@@ -142,7 +144,7 @@ class Entry(Action[EntryArgs]):
             action=self.name,
             target=dn,
             identity=target.identity(state),
-            before={key: value for key, value in state.items() if key.lower() not in _SERVERS_OWN},
+            before={key: value for key, value in state.items() if key.lower() not in record.SERVERS_OWN},
             after=None,
             says={"en": f"{who} is deleted", "de": f"{who} wird gelöscht"},
             effects=(Effect(target.entry(dn), None),),

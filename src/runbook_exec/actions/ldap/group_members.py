@@ -10,9 +10,11 @@ from msgspec import Meta, field
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import record, target
+from runbook_exec.actions.ldap.editing import back_reads, standing
 from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Json, Ref, State
 from runbook_exec.dn import parse
 from runbook_exec.errors import Invalid, Refused
+from runbook_exec.way_back import remaining
 
 _SAYS = {
     "en": (
@@ -135,12 +137,73 @@ class GroupMembers(Action[GroupMembersArgs]):
             before=change.after,
             after=change.before,
             says={language: _sentence(language, who, titles) for language in _SAYS},
-            effects=tuple(
-                Effect(effect.ref, {"member": not (effect.state or {})["member"], "last": False}, whole=True)
-                for effect in change.effects
-            ),
+            effects=(),
             outputs={},
         )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        refs, state = back_reads(back, facts), standing(back, facts)
+        refs += [target.place(str(identity)) for identity in back.involves.values()]
+        groups = list((_by_present_names(back, facts).after or {}) if state else ())
+        refs += [target.group(group) for group in groups]
+        return [*refs, *(target.membership(str((state or {})["dn"]), group) for group in groups)]
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        member = standing(back, facts)
+        dn = back.target if member is None else str(member["dn"])
+        back = _by_present_names(back, facts)
+        wanted = back.after or {}
+        left = remaining(back, {name: _now(facts, member, name, joins) for name, joins in wanted.items()})
+        after = left.after or {}
+        titles: dict[bool, list[str]] = {True: [], False: []}
+        blocked = ""
+        for name, joins in after.items():
+            group, now = _existing_group(facts, name), facts[target.membership(dn, name)] or {}
+            titles[joins].append(str(group["title"]))
+            primary = _is_primary(member, group)
+            blocked = blocked or _blocked(group, now, wanted=joins, primary=primary)
+        who = target.called(member, dn)
+        return replace(
+            left,
+            target=dn,
+            says={language: _sentence(language, who, titles) for language in _SAYS} if after else back.says,
+            effects=tuple(
+                effect
+                for name, joins in after.items()
+                for effect in (
+                    Effect(target.membership(dn, name), {"member": joins, "last": False}, whole=True),
+                    Effect(target.groups_of(dn), {name: joins}),
+                )
+            ),
+            writes=tuple(after),
+            blocked=blocked,
+        )
+
+
+def _by_present_names(back: Change, facts: Facts) -> Change:
+    """The way back with each group by the name that it has now; one that is gone keeps its old one."""
+    names = {}
+    for name in back.after or {}:
+        place = facts.get(target.place(str(back.involves.get(name))))
+        names[name] = str(place["dn"]) if place else name
+
+    def renamed(values: State) -> dict[str, Json]:
+        return {names[name]: value for name, value in (values or {}).items() if name in names}
+
+    return replace(
+        back, before=renamed(back.before), after=renamed(back.after), involves=renamed(back.involves)
+    )
+
+
+def _now(facts: Facts, member: State, group: str, joins: bool) -> bool | None:  # noqa: FBT001 - a value
+    """Whether the member is in the group; None where it cannot be, since the group or the member is gone."""
+    if member is None:
+        return None if joins else False  # it left with its entry
+    found = facts.get(target.group(group))
+    if found is None:
+        return None
+    now = facts[target.membership(str(member["dn"]), group)] or {}
+    return bool(now.get("member")) or _is_primary(member, found)
 
 
 def _contradiction(args: GroupMembersArgs) -> None:

@@ -10,9 +10,11 @@ from msgspec import Meta
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ldap import target
-from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Ref
+from runbook_exec.actions.ldap.editing import back_reads, standing
+from runbook_exec.change import Change, Effect, Evidence, Facts, Irreversible, Json, Ref
 from runbook_exec.dn import Dn, parse, same_name
 from runbook_exec.errors import Invalid, Refused
+from runbook_exec.way_back import remaining
 
 
 class MoveArgs(Args, frozen=True, kw_only=True):
@@ -97,16 +99,35 @@ class Move(Action[MoveArgs]):
 
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         old, new = str((change.before or {})["dn"]), str((change.after or {})["dn"])
-        gone, come = (effect.ref for effect in change.effects)
-        state = change.effects[1].state or {}
         return replace(
             change,
             target=new,
             before=change.after,
             after=change.before,
             says={"en": f"{new} goes back to {old}", "de": f"{new} kommt zurück nach {old}"},
-            effects=(Effect(come, None), Effect(gone, {**state, "dn": old}, whole=True)),
+            effects=(),
             outputs={"dn": old, "id": change.identity},
+        )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        old = parse(str((back.after or {})["dn"]))
+        return [*back_reads(back, facts), target.entry(str(old)), target.entry(str(old.parent))]
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        state, old = standing(back, facts), target.inside(facts, str((back.after or {})["dn"]))
+        left = remaining(back, state and {"dn": state["dn"]}, equal=_same_place)
+        if left.is_empty or state is None:
+            return left
+        now = str(state["dn"])
+        return replace(
+            left,
+            effects=(
+                Effect(target.entry(now), None),
+                Effect(target.entry(str(old)), {**state, "dn": str(old)}, whole=True),
+                Effect(target.place(str(back.identity)), {"dn": str(old)}, whole=True),
+            ),
+            writes=(now, str(old)),
+            blocked=self._blocked(facts, old, target.called(state, now)),
         )
 
     def _blocked(self, facts: Facts, new: Dn, who: str) -> str:
@@ -116,3 +137,7 @@ class Move(Action[MoveArgs]):
             return f"there is no {new.parent} to move {who} to"
         state = facts[target.entry(str(new.parent))]
         return target.shielded(target.spoken_dialect(facts), state, who)
+
+
+def _same_place(name: str, one: Json, other: Json) -> bool:
+    return isinstance(one, str) and isinstance(other, str) and same_name(one, other)

@@ -3,6 +3,7 @@
 | kind              | key                          | state                                                        |
 |-------------------|------------------------------|--------------------------------------------------------------|
 | `ldap.server`     | empty                        | dialect, base, allowed_bases                                 |
+| `ldap.place`      | immutable id                 | dn: where the entry of this id is now                        |
 | `ldap.entry`      | name (DN)                    | every attribute, `dn`, `id`, for accounts `enabled`, `locked` |
 | `ldap.person`     | employee id                  | dn, id, sam, upn, mail, display_name, deleted, others        |
 | `ldap.holder`     | login, UPN or mail           | live, deleted (names of entries), deleted_visible            |
@@ -36,6 +37,7 @@ class Reader:
         group_attributes = (*GROUP, dialect.id_attribute)
         self._kinds: Mapping[str, Callable[[list[Ref]], dict[Ref, State]]] = {
             "ldap.server": self._server,
+            "ldap.place": self._places,
             "ldap.entry": lambda refs: self._named(refs, tree.attributes, tree.state),
             "ldap.group": lambda refs: self._named(refs, group_attributes, groups.group),
             "ldap.person": self.people.persons,
@@ -74,6 +76,10 @@ class Reader:
             "allowed_bases": [str(base) for base in to.allowed],
         }
         return dict.fromkeys(refs, state)
+
+    def _places(self, refs: list[Ref]) -> dict[Ref, State]:
+        found = {ref: self.by_id(ref.key) for ref in refs}
+        return {ref: None if dn is None else {"dn": dn} for ref, dn in found.items()}
 
     def _named(
         self, refs: list[Ref], attributes: Sequence[str], state: Callable[[Found], State]

@@ -48,6 +48,27 @@ FIXED = frozenset(
 )  # fmt: skip
 """What no action sets as a plain attribute: the server owns it, or another action does."""
 
+SERVERS_OWN = frozenset(
+    {
+        "dn", "id", "enabled", "locked", "memberof", "distinguishedname", "instancetype", "whencreated",
+        "whenchanged", "usncreated", "usnchanged", "name", "objectcategory", "samaccounttype",
+        "dscorepropagationdata", "pwdchangedtime", "pwdreset", "pwdaccountlockedtime", "admincount",
+        "iscriticalsystemobject", "showinadvancedviewonly", "useraccountcontrol", "pwdlastset", "lockouttime",
+        "badpwdcount", "badpasswordtime", "lastlogon", "lastlogoff", "lastlogontimestamp", "logoncount",
+        "pwdfailuretime", "authtimestamp", "pwdlastsuccess", "ms-ds-consistencyguid",
+        "msds-externaldirectoryobjectid",
+    }
+)  # fmt: skip
+"""What the server (or the sync) keeps by itself: nobody's edit, and never written again."""
+
+BORN_WITH = frozenset(
+    {
+        "accountexpires", "codepage", "countrycode", "primarygroupid", "objectsid", "samaccountname",
+        "grouptype", "objectclass", "cn", "sn",
+    }
+)  # fmt: skip
+"""What Active Directory gives every new entry, for runs that did not record it."""
+
 Wanted = str | int | bool | list[str] | None
 """A value as a runbook writes it; None or an empty text means: absent."""
 
@@ -141,7 +162,7 @@ def edits(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[Mod]:
     """Attribute changes value by value, so that the server refuses if one was changed meanwhile."""
     mods: list[Mod] = []
     for name, new in after.items():
-        if isinstance(new, Mapping) and "$bytes" not in new:
+        if is_single_values(new):
             # Single values, each wanted or not: {"smtp:a@x": True, "smtp:b@x": False}.
             for kind, wants in (("delete", False), ("add", True)):
                 values = [value for value, wanted in new.items() if wanted is wants]
@@ -156,6 +177,22 @@ def edits(before: Mapping[str, Json], after: Mapping[str, Json]) -> list[Mod]:
         if come:
             mods.append(Mod(name, "add", tuple(to_bytes(come))))
     return mods
+
+
+def is_single_values(value: Json) -> bool:
+    """True for values that are there or not, one by one: `{"smtp:a@x": true}`."""
+    return isinstance(value, Mapping) and "$bytes" not in value
+
+
+def laid(state: State, name: str, wanted: Mapping[str, bool]) -> Json:
+    """An attribute as it will be once these single values are there or gone."""
+    kept = [
+        one for one in as_list(get(state, name)) if not any(same_value(name, one, value) for value in wanted)
+    ]
+    values = sorted([*kept, *(value for value, wants in wanted.items() if wants)], key=str)
+    if not values:
+        return None
+    return values[0] if len(values) == 1 and name.lower() not in LISTS else values
 
 
 def check_settable(names: Sequence[str], *, where: str) -> None:

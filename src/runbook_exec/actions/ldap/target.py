@@ -20,6 +20,11 @@ def entry(dn: str) -> Ref:
     return Ref("ldap.entry", canonical(dn))
 
 
+def place(identity: str) -> Ref:
+    """Where the entry of an immutable id is now."""
+    return Ref("ldap.place", identity)
+
+
 def group(dn: str) -> Ref:
     """A group without its members."""
     return Ref("ldap.group", canonical(dn))

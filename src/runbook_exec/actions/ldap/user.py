@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from runbook_exec.action import Action, Context, Rights, register
 from runbook_exec.actions.ldap import account, record, target
 from runbook_exec.actions.ldap.account import UserArgs
-from runbook_exec.actions.ldap.editing import apply_entry, undo_entry
+from runbook_exec.actions.ldap.editing import apply_entry, undo_entry, undo_entry_plan, undo_entry_reads
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref, State
 from runbook_exec.dn import same_name
 from runbook_exec.values import THIS
@@ -72,6 +72,12 @@ class User(Action[UserArgs]):
 
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         return undo_entry(change, evidence)
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return undo_entry_reads(back, facts)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        return undo_entry_plan(back, evidence, facts)
 
     def _create(self, args: UserArgs, facts: Facts, want: dict[str, Json], *, deleted: State) -> Change:
         spoken, name = target.spoken_dialect(facts), args.name()

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 from runbook_exec.action import Action, Args, Context, Rights, register
-from runbook_exec.actions.ticket.session import TicketSession, author_of, existing, key_of
+from runbook_exec.actions.ticket.session import TicketSession, author_of, existing, key_of, status_remaining
 from runbook_exec.change import Change, Effect, Evidence, Facts, Ref, narrow
 
 
@@ -58,6 +58,12 @@ class Close(Action[CloseArgs]):
 
     def undo(self, change: Change, evidence: Evidence) -> Change:
         return _turned(str(change.identity), "closed", "open", "")
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return (_ref(str(back.identity)),)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        return status_remaining(back, facts)
 
 
 def _turned(number: str, now: str, status: str, title: str) -> Change:

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from runbook_exec.action import Action, Args, Context, Rights, register
-from runbook_exec.actions.ticket.session import NEW, TicketSession, author_of, key_of
-from runbook_exec.change import Change, Deferred, Evidence, Facts, Json, Ref
+from runbook_exec.actions.ticket.session import NEW, TicketSession, author_of, key_of, status_remaining
+from runbook_exec.change import Change, Deferred, Evidence, Facts, Irreversible, Json, Ref
 from runbook_exec.values import THIS
 
 
@@ -100,8 +100,10 @@ class Open(Action[OpenArgs]):
             return f"ticket {ref.key}, {evidence.answer['status']}"
         return ""
 
-    def undo(self, change: Change, evidence: Evidence) -> Change:
-        ticket = str(evidence.undo["id"])
+    def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
+        ticket = str(evidence.undo.get("id") or evidence.outputs.get("id") or "")
+        if not ticket:
+            return Irreversible(reason="nobody knows whether a ticket was opened, and which")
         return Change(
             action=self.name,
             target=f"ticket {ticket}",
@@ -111,3 +113,9 @@ class Open(Action[OpenArgs]):
             says={"en": f"Ticket {ticket} is closed again", "de": f"Ticket {ticket} wird wieder geschlossen"},
             writes=(ticket,),
         )
+
+    def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
+        return (Ref("ticket.ticket", str(back.identity)),)
+
+    def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
+        return status_remaining(back, facts)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from runbook_exec.action import Context, Finding, Rights, still_ours
-from runbook_exec.change import Json, Ref, State
+from runbook_exec.change import Change, Effect, Facts, Json, Ref, State
 from runbook_exec.errors import Invalid, NoPen, Refused, RunbookError
 from runbook_exec.tickets import TicketSystem, open_desk
+from runbook_exec.way_back import remaining
 
 NEW = "new ticket"
 """The far-side name of a ticket that does not exist yet."""
@@ -96,3 +98,11 @@ def existing(ticket: str, state: State) -> Mapping[str, Json]:
     if state is None:
         raise Refused(f"there is no ticket {ticket!r}", next_move="check the number")
     return state
+
+
+def status_remaining(back: Change, facts: Facts) -> Change:
+    """A way back to another status, as far as the ticket still stands as the run left it."""
+    ref = Ref("ticket.ticket", str(back.identity))
+    ticket = facts.get(ref)
+    left = remaining(back, ticket and {"status": ticket["status"]})
+    return left if left.is_empty else replace(left, effects=(Effect(ref, left.after),))
