@@ -199,5 +199,5 @@ def test_no_input_whatever_makes_it_crash(text):
 )
 def test_a_file_that_is_cut_off_is_told_at_its_end(text, place):
     with pytest.raises(Invalid) as caught:
-        document.parse(text, file="f.yaml")
+        parse(text, file="f.yaml")
     assert caught.value.where == place
