@@ -263,6 +263,30 @@ class Desk:
             db.row_factory = sqlite3.Row
             return [dict(row) for row in db.execute("SELECT * FROM ticket ORDER BY id")]
 
+    def everything(self) -> dict[str, Any]:
+        """What all far sides hold. Who logged in when, and what was read, is left out."""
+        tables = ("directory_log", "graph_users", "graph_groups", "graph_passes", "mail")
+        desk = Path(self.connections["ticket"]["folder"])
+        return {
+            **{name: self.table(name) for name in tables},
+            "directory": [(key, _without_logons(body)) for key, body in self.table("directory")],
+            "cloud": self.graph_writes(),
+            "desk": {file.name: found for file in desk.glob("*") if (found := _content(file))},
+            "hosts": sorted((str(p), _content(p)) for p in (self.sandbox / "hosts").rglob("homes/**/*")),
+        }
+
+    @contextmanager
+    def edited(self, name: str, old: str, new: str) -> Iterator[None]:
+        """An inventory file with one text in place of another, for as long as this lasts."""
+        file = self.folder / "inventory" / f"{name}.yaml"
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        try:
+            yield
+        finally:
+            file.write_text(text)
+
     def attachments(self, ticket: int) -> list[str]:
         """The texts that hang on a ticket."""
         file = Path(self.connections["ticket"]["folder"]) / "desk.sqlite"
@@ -309,6 +333,20 @@ def _unbound(connection: ldap3.Connection) -> Iterator[ldap3.Connection]:
         yield connection
     finally:
         connection.unbind()
+
+
+def _without_logons(entry: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {
+        name: values
+        for name, values in entry["attributes"].items()
+        if name not in {"lastLogon", "lastLogonTimestamp", "logonCount", "badPwdCount", "badPasswordTime"}
+    }
+    return {**entry, "attributes": kept}
+
+
+def _content(file: Path) -> bytes:
+    """What is in a file; nothing in a folder, and in SQLite's shared memory, which readers use too."""
+    return b"" if file.is_dir() or file.name.endswith("-shm") else file.read_bytes()
 
 
 def project(folder: Path) -> Desk:

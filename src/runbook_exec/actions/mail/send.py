@@ -178,10 +178,11 @@ def _message(request: Mapping[str, Json], message_id: str, *, date: str, sender:
     message["Subject"] = request["subject"]
     message["Date"] = date
     message["Message-ID"] = message_id
-    message["Content-Language"] = request["language"]
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers to this
     message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
     message.set_content(request["text"], cte="quoted-printable")
     if request.get("html"):
         message.add_alternative(request["html"], subtype="html", cte="quoted-printable")
+    # Last: what is set before the second part would go into the first one.
+    message["Content-Language"] = request["language"]
     return message
