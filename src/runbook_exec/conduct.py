@@ -18,7 +18,7 @@ from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
 from runbook_exec.scribe import Scribe
-from runbook_exec.stop import Stop
+from runbook_exec.stop import Stop, put_right
 from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Lease
 from runbook_exec.values import lost_secrets
@@ -161,7 +161,11 @@ def _replanned(
     scope.outputs.update(over)
     plan = app.planned(runbook, scope, skip=frozenset(over))
     if plan.refusals:
-        raise Refused("the new plan may not be started: " + "; ".join(plan.refusals))
+        raise Refused(
+            "the new plan may not be started: " + "; ".join(plan.refusals),
+            where=f"run {scribe.run.id}",
+            next_move=put_right(scribe.run.id),
+        )
     if not agree(plan):
         return False
     kept = [line for line in scribe.run.plan.get("lines", ()) if line["step"].partition("[")[0] in over]

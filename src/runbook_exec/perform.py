@@ -29,7 +29,7 @@ from runbook_exec.model import Guards, Mode, Step
 from runbook_exec.plan import Line, Status, line_identity
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
-from runbook_exec.stop import GO_ON, Stop, error_body
+from runbook_exec.stop import GO_ON, Stop, error_body, put_right
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.values import digest, plain
 
@@ -105,7 +105,7 @@ class _Doing:
                 Failed(f"a value is missing: {line.reason}", next_move="see why the earlier step gave none")
             )
         if line.change.blocked:
-            raise self._failed(Refused(line.change.blocked, next_move=f"mend that, then {GO_ON}"))
+            raise self._failed(Refused(line.change.blocked, next_move=put_right(self.scribe.run.id)))
         begun = {label for label, record in self.scribe.run.steps.items() if record.change is not None}
         refused = [*line_refusals(self.guards, [line], self.around.protected)]
         if line.counts:

@@ -10,6 +10,14 @@ GO_ON = "`runbook resume`"
 """How whoever raises an error, and knows of no run, writes the command that goes on."""
 
 
+def put_right(run: str) -> str:
+    """The next move where what is left cannot be done as it was planned."""
+    return (
+        f"put that right, then `runbook resume {run}`; or `runbook cancel {run}` and run it again, "
+        "which finds what is done and plans the rest anew"
+    )
+
+
 class Stop(Exception):
     """The run stops here; everything before is done and recorded."""
 

@@ -150,7 +150,8 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     values = inputs.merged(values, inputs.from_pairs(given["pairs"], parsed.inputs))
 
     def agree(made: Any) -> bool:
-        show(made, app, {**given, "html": None, "brief": False})
+        if not given["as_json"]:
+            show(made, app, {**given, "html": None, "brief": False})
         return yes or click.confirm(say(app.desk.language, "agree new"), default=False)
 
     with watching(app, parsed, given, rehearse=rehearse):
