@@ -41,9 +41,9 @@ def measure() -> Iterator[Ratio]:
             clean(server)
 
         against = "a bare ldap3 script: writes only"
-        yield paired(work, own, bare, against=against, at_most=1.5, runs=5, between=tidy)
+        yield paired(work, own, bare, against=against, at_most=1.5, runs=4, between=tidy)
         against = "an ldap3 script that looks before and after, and logs durably"
-        yield paired(work, own, careful, against=against, at_most=1.5, runs=5, between=tidy)
+        yield paired(work, own, careful, against=against, at_most=1.5, runs=4, between=tidy)
         yield _against_playbook(work, own, server, Path(place), crowd)
 
 

@@ -27,14 +27,15 @@ def measure() -> Iterator[Ratio]:
             "\n".join(
                 f"- {{id: s{n}, title: {{en: S, de: S}}, uses: memory.thing, with: {{key: k{n}, set: {{n: 1}}}}}}"
                 for n in range(STEPS)
-            )
+            ),
+            guards=f"{{max_changes: {STEPS}}}",
         )
         numbers = count()
 
         def ours() -> None:
             far.things.clear()
             run = bench.start(book, run=f"r{next(numbers)}")
-            assert run.status == "done"
+            assert run.status == "done", run.why
             size = sum(len(event.body) for event in bench.store.events(run.id))
             assert size
 

@@ -80,17 +80,17 @@ def table(found: list[Ratio]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for r in found:
-        measured = f"{_figure(r.ratio)} {r.unit} ({_figure(r.low)}–{_figure(r.high)}, {r.runs} pairs)"
+        measured = f"{_figure(r.ratio)} {r.unit} ({_figure(r.low)} to {_figure(r.high)}, {r.runs} pairs)"
         mark = {True: "✓", False: "**falls short**", None: ""}[r.within]
-        note = f" {r.note}" if r.note else ""
+        said = " ".join(filter(None, (mark, r.note)))
         rows.append(
-            f"| {r.name} | {r.against} | {r.budget} | {measured} | {_shown(r.ours)} | {_shown(r.theirs)} | {mark}{note} |"
+            f"| {r.name} | {r.against} | {r.budget} | {measured} | {_shown(r.ours)} | {_shown(r.theirs)} | {said} |"
         )
     return "\n".join(rows)
 
 
 def _figure(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
 
 
 def _shown(seconds: float) -> str:

@@ -17,12 +17,14 @@ from harness import Ratio, table  # noqa: E402 - the folder has to be on the pat
 def main() -> None:
     names = sys.argv[1:] or sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
     found: list[Ratio] = []
-    for name in names:
-        began = time.perf_counter()
-        print(f"measuring {name} …", file=sys.stderr, flush=True)
-        found += importlib.import_module(f"bench_{name}").measure()
-        print(f"  {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
-    print(table(found))
+    try:
+        for name in names:
+            began = time.perf_counter()
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            found += importlib.import_module(f"bench_{name}").measure()
+            print(f"  {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    finally:
+        print(table(found))  # minutes of measuring are not lost to what breaks after them
 
 
 if __name__ == "__main__":

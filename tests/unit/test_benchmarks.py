@@ -27,6 +27,12 @@ def test_every_benchmark_can_be_run(load, name):
     assert callable(load(name).measure)
 
 
+def test_a_journalled_run_is_measured_to_its_end(load, monkeypatch):
+    journal = load("bench_journal")
+    monkeypatch.setattr(journal, "STEPS", 2)
+    assert [found.runs for found in journal.measure()] == [7]
+
+
 def test_both_sides_run_in_turn_and_what_goes_between_is_not_timed(load):
     order = []
     found = load("harness").paired(
