@@ -48,7 +48,7 @@ class Lines:
 
     def watch(self, event: Event, run: Run) -> None:
         label = event.body.get("step")
-        if not label or event.kind in {Kind.EVIDENCE, Kind.INTENT, Kind.CONFIRMED}:
+        if not label or event.kind in {Kind.EVIDENCE, Kind.INTENT, Kind.CONFIRMED, Kind.REOPENED}:
             return
         row = next(row for row in report.rows(run, self._runbook, self._language) if row.step == label)
         mark = click.style(report.MARKS[row.status], fg=COLOURS.get(row.status))
@@ -69,17 +69,19 @@ class Live:
     """The whole checklist, redrawn as it goes on. Use as a context."""
 
     def __init__(self, runbook: Runbook, language: str) -> None:
-        from rich.console import Console
-        from rich.live import Live as Picture
-
         self._runbook, self._language = runbook, language
         self._run: Run | None = None
         self._saying: dict[str, str] = {}
         self._lock = threading.RLock()
         self._began = time.monotonic()
-        self._picture = Picture(
-            get_renderable=self._drawn, console=Console(highlight=False), refresh_per_second=8
-        )
+        self._picture = self._blank()
+
+    def _blank(self) -> Any:
+        """A picture that begins below what stands on the screen; one drawn before is left as it is."""
+        from rich.console import Console
+        from rich.live import Live as Picture
+
+        return Picture(get_renderable=self._drawn, console=Console(highlight=False), refresh_per_second=8)
 
     def __enter__(self) -> Self:
         self._picture.start()
@@ -106,6 +108,7 @@ class Live:
         try:
             yield
         finally:
+            self._picture = self._blank()
             self._picture.start()
 
     def _drawn(self) -> Any:
