@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runbook_exec import render
-from runbook_exec.journal import Run
+from runbook_exec.journal import Run, StepStatus
 from runbook_exec.model import Runbook, Step
 from runbook_exec.secret import Secret
 from runbook_exec.values import lost_secrets
@@ -29,6 +29,15 @@ def to_reopen(runbook: Runbook, run: Run) -> list[str]:
         step.id for step in runbook.steps() if step.id in over and (step.id in needed or needed & reads(step))
     }
     return [label for step_id in again for label in run.records_of(step_id)]
+
+
+def may_be_handed_over(runbook: Runbook, run: Run) -> bool:
+    """Whether a person was asked to hand a secret over and did not confirm it: they may have done so."""
+    return any(
+        step.args.get("reveal") and record.status in {StepStatus.WAITING, StepStatus.BEGUN}
+        for step in runbook.steps()
+        for record in run.records_of(step.id).values()
+    )
 
 
 def unknown_secrets(runbook: Runbook, run: Run, inputs: Mapping[str, Any]) -> set[str]:

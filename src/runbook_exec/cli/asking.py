@@ -12,6 +12,7 @@ import click
 
 from runbook_exec import check, inputs
 from runbook_exec.action import Answer, Question
+from runbook_exec.cli.consent import consents, forget_typed_ahead
 from runbook_exec.cli.options import in_terminal
 from runbook_exec.cli.words import say
 from runbook_exec.errors import Invalid
@@ -73,12 +74,13 @@ def ask(question: Question, who: str, language: str) -> Answer | None:
     if question.text:
         click.echo(visible(question.text))
     _show_once(question, language)
-    for item in question.items:
-        if not click.confirm(f"  {visible(item)}", default=True):
-            return None
-    if not click.confirm(say(language, "all done" if question.items else "is done"), default=False):
-        return None
-    return Answer(who=who)
+    last = say(language, "all done" if question.items else "is done")
+    if all(consents(asked, language) for asked in (*(f"  {visible(i)}" for i in question.items), last)):
+        return Answer(who=who)
+    click.echo(say(language, "not confirmed"))
+    if question.reveal:
+        click.echo(say(language, "secrets end"))
+    return None
 
 
 def _show_once(question: Question, language: str) -> None:
@@ -86,6 +88,7 @@ def _show_once(question: Question, language: str) -> None:
     if not question.reveal:
         return
     lines = [f"    {name}: {secret.reveal()}" for name, secret in question.reveal.items()]
+    forget_typed_ahead()
     click.echo(say(language, "shown once"))
     for line in lines:
         click.echo(line)

@@ -14,6 +14,20 @@ _SAID: dict[str, tuple[str, str]] = {
         "es wurde nichts begonnen; das beheben, dann neu planen",
     ),
     "agree": ("Make these {} changes in {}?", "Diese {} Änderungen in {} vornehmen?"),
+    "not begun": ("Nothing was begun.", "Es wurde nichts begonnen."),
+    "made anew": (
+        "Secrets are kept in memory only, and the ones of this run are gone. Done again, with new ones:",
+        "Geheimnisse stehen nur im Arbeitsspeicher; die dieses Laufs sind verloren. Noch einmal, mit neuen:",
+    ),
+    "may be in use": (
+        "The old ones may have been shown already: somebody may be using them, or have chosen their own.",
+        "Die alten wurden vielleicht schon gezeigt: Vielleicht benutzt sie jemand oder hat schon eigene gewählt.",
+    ),
+    "anew": ("Replace them?", "Ersetzen?"),
+    "as it was": (
+        "Nothing was changed; run {} waits as before.",
+        "Es wurde nichts geändert; Lauf {} wartet wie zuvor.",
+    ),
     "agree new": ("Go on with this plan?", "Mit diesem Plan weitermachen?"),
     "stopping": (
         "stopping after the step in flight; Ctrl-C again stops at once",
@@ -42,6 +56,17 @@ _SAID: dict[str, tuple[str, str]] = {
         "  wird nur einmal gezeigt; Eingabetaste drücken, wenn es notiert oder übergeben ist",
     ),
     "taken off": ("  (taken off the screen)", "  (vom Bildschirm genommen)"),
+    "yes or no": ("[y/n]", "[j/n]"),
+    "no is default": ("[y/N]", "[j/N]"),
+    "answer so": ("  please answer y or n", "  bitte mit j oder n antworten"),
+    "not confirmed": (
+        "  not confirmed; the run waits",
+        "  nicht bestätigt; der Lauf wartet",
+    ),
+    "secrets end": (
+        "  what was shown is kept nowhere: going on makes new secrets, and these stop working",
+        "  das Gezeigte steht nirgends: Weitermachen erzeugt neue Geheimnisse, diese gelten dann nicht mehr",
+    ),
     "is done": ("  Done?", "  Erledigt?"),
     "all done": ("  All done?", "  Alles erledigt?"),
     "no runs": (

@@ -16,6 +16,7 @@ import click
 
 from runbook_exec.cli import asking, options
 from runbook_exec.cli.checklist import Lines, Live
+from runbook_exec.cli.consent import consents
 from runbook_exec.cli.words import say
 from runbook_exec.errors import EXIT_IN_DOUBT, EXIT_WAITING, Invalid, Refused
 from runbook_exec.visible import visible
@@ -112,7 +113,7 @@ def run(
     if made.is_empty:
         _nothing(made, app.desk.language, given)
         return 0
-    if app.environment.ask_before_writing and not yes:
+    if not yes and (app.environment.ask_before_writing or _rehearsed_by_hand(app, given, rehearse=rehearse)):
         agreed(made.changes, app.environment.name, app.desk.language)
     with watching(app, parsed, given, rehearse=rehearse):
         ended = conduct.start(app, made, run=run_id, ticket=given["ticket"])
@@ -126,7 +127,7 @@ def run(
 @options.language_option
 @options.json_option
 @click.option("--replan", is_flag=True, help="Make and show a new plan for what is left.")
-@click.option("-y", "--yes", is_flag=True, help="Agree to the new plan without being asked.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before going on.")
 @click.option("--rehearse", is_flag=True, help="Sandbox only: human items confirm themselves.")
 def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any) -> int:
     """Go on with a run that stopped or waits. What is done stays done.
@@ -149,10 +150,13 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     values = asking.from_file(given["file"], parsed.inputs) if given["file"] else {}
     values = inputs.merged(values, inputs.from_pairs(given["pairs"], parsed.inputs))
 
+    if not given["as_json"]:
+        _lost_secrets(parsed, seen, app.desk.language, ask=not (yes or rehearse))
+
     def agree(made: Any) -> bool:
         if not given["as_json"]:
             show(made, app, {**given, "html": None, "brief": False})
-        return yes or click.confirm(say(app.desk.language, "agree new"), default=False)
+        return yes or consents(say(app.desk.language, "agree new"), app.desk.language, enter_is_no=True)
 
     with watching(app, parsed, given, rehearse=rehearse):
         ended = conduct.resume(app, found, values=values, agree=agree if replan else None)
@@ -219,7 +223,33 @@ def agreed(changes: int, environment: str, language: str = "en") -> None:
             f"the environment {environment!r} asks before it writes, and nobody is at the terminal",
             next_move="add --yes if this plan may be carried out",
         )
-    click.confirm(say(language, "agree", changes, environment), default=False, abort=True)
+    if not consents(say(language, "agree", changes, environment), language, enter_is_no=True):
+        click.echo(say(language, "not begun"))
+        raise click.Abort
+
+
+def _rehearsed_by_hand(app: Any, given: dict[str, Any], *, rehearse: bool) -> bool:
+    """In the sandbox a person at a terminal is asked as they would be in earnest; a script is not."""
+    by_hand = options.in_terminal() and not given["as_json"] and not rehearse
+    return bool(app.environment.is_sandbox) and by_hand
+
+
+def _lost_secrets(parsed: Any, run: Any, language: str, *, ask: bool) -> None:
+    """Tell which steps are done again for a new secret, and ask where the lost one may be in use."""
+    from runbook_exec import recover, report
+
+    again = recover.to_reopen(parsed, run)
+    if not again:
+        return
+    titles = {step.id: report.titled(step.title, language) for step in parsed.steps()}
+    click.echo(say(language, "made anew"))
+    for label in again:
+        click.echo(f"  ↻ {visible(titles[label.partition('[')[0]])}")
+    if ask and options.in_terminal() and recover.may_be_handed_over(parsed, run):
+        click.echo(say(language, "may be in use"))
+        if not consents(say(language, "anew"), language, enter_is_no=True):
+            click.echo(say(language, "as it was", run.id))
+            raise click.Abort
 
 
 @contextmanager
