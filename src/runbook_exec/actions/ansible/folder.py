@@ -22,6 +22,8 @@ from pathlib import Path
 PREFIX = "runbook-ansible-"
 MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone and has no foreseeable name
 LOCK = "lock"
+MOST_LOOKS, QUIET_LOOKS, LOOK_PAUSE = 100, 2, 0.01
+"""How often leftover processes are looked for: until so many looks in a row find none."""
 
 
 def shelter() -> Path:
@@ -56,17 +58,35 @@ def end_leftovers(folder: Path) -> None:
     """Kill every process that was started with this folder in its command line, and its group.
 
     Ansible's workers lead sessions of their own: one that was just being started when its
-    parent was stopped hears of nothing, and would go on with its task.
+    parent was stopped hears of nothing, and would go on with its task. While a process turns
+    into another program its command line reads as empty, so one look may miss it.
     """
+    quiet = 0
+    for _ in range(MOST_LOOKS):
+        quiet = 0 if _ended(folder) else quiet + 1
+        if quiet == QUIET_LOOKS:
+            return
+        time.sleep(LOOK_PAUSE)
+
+
+def _ended(folder: Path) -> bool:
+    """Whether a look found any such process, which is killed, or one that may yet turn out to be one."""
+    found = False
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            if os.fsencode(folder.name) not in place.read_bytes():
+            line = place.read_bytes()
+            if not line and place.stat().st_uid == os.geteuid():
+                # a kernel thread and a zombie have no program; this one is between two
+                found = bool((place.parent / "exe").readlink()) or found
+            if os.fsencode(folder.name) not in line:
                 continue
+            found = True
             pid = int(place.parent.name)
             group = os.getpgid(pid)
             if group not in {os.getpgrp(), 0}:
                 os.killpg(group, signal.SIGKILL)
             os.kill(pid, signal.SIGKILL)
+    return found
 
 
 def remove(folder: Path) -> None:
