@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from runbook_exec import inputs, load
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Invalid, RunbookError
 from runbook_exec.gatehouse import Gatehouse
-from runbook_exec.journal import Run, replay
+from runbook_exec.journal import Run, RunStatus, replay
 from runbook_exec.library import runbook_path
 from runbook_exec.lint import refuse_problems
 from runbook_exec.model import Runbook
@@ -20,6 +21,7 @@ from runbook_exec.plan import Plan, Scope, make_plan, subject_of
 from runbook_exec.sessions import SessionPool
 from runbook_exec.settings import Environment, Project
 from runbook_exec.stop import GO_ON
+from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Entry, SqliteStore
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
@@ -120,6 +122,13 @@ class App:
     def find(self, beginning: str) -> str:
         """The id of the one run that begins so."""
         return self.store.find(self.project.client, beginning)
+
+    def is_interrupted(self, run: Run) -> bool:
+        """True where a run is under way by its record, and nobody works on it: its process was killed."""
+        if run.status not in {RunStatus.RUNNING, RunStatus.UNDOING}:
+            return False
+        holder, until = self.store.holder(run.id)
+        return until <= time.time() or owner.is_gone(holder)
 
     def runs(self, *, limit: int = 50) -> list[Entry]:
         return self.store.runs(self.project.client, limit=limit)

@@ -91,7 +91,7 @@ class _Walk:
     def steps(self) -> None:
         for batch in self.runbook.batches():
             if self.around.pause(0):
-                raise Stop(RunStatus.FAILED, "a person stopped it between two steps")
+                raise Stop(RunStatus.STOPPED, "a person stopped it between two steps")
             self._confirm_together(batch[0])
             self._batch(batch)
         if self.failed:

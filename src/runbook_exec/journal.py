@@ -180,6 +180,8 @@ class RunStatus(StrEnum):
 
     RUNNING = "running"
     WAITING = "waiting"
+    STOPPED = "stopped"
+    """By a person, between two steps or while one waited."""
     FAILED = "failed"
     DRIFTED = "drifted"
     REFUSED = "refused"

@@ -319,7 +319,7 @@ class _Doing:
                 next_move=f"see why the far side takes so long, then {GO_ON}, which waits anew",
             )
         if self.around.pause(min(seconds, left)):
-            raise Stop(RunStatus.FAILED, f"a person stopped it while step {self.label!r} waited")
+            raise Stop(RunStatus.STOPPED, f"a person stopped it while step {self.label!r} waited")
 
     def _backoff(self, error: RunbookError, attempt: int) -> float:
         asked = error.after if isinstance(error, Transient) else None

@@ -28,7 +28,7 @@ def to_reopen(runbook: Runbook, run: Run) -> list[str]:
     again = {
         step.id for step in runbook.steps() if step.id in over and (step.id in needed or needed & reads(step))
     }
-    return [label for step_id in again for label in run.records_of(step_id)]
+    return [label for step in runbook.steps() if step.id in again for label in run.records_of(step.id)]
 
 
 def may_be_handed_over(runbook: Runbook, run: Run) -> bool:

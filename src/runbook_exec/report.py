@@ -71,6 +71,7 @@ WORDS = {
         "statuses": {
             "running": "läuft",
             "waiting": "wartet",
+            "stopped": "angehalten",
             "failed": "fehlgeschlagen",
             "drifted": "nicht mehr wie geplant",
             "refused": "abgelehnt",

@@ -27,11 +27,12 @@ def status(run_id: str | None, *, as_json: bool, limit: int, **given: Any) -> No
     from runbook_exec.past import runbook_of
 
     run = app.run(app.find(run_id))
-    runbook = runbook_of(run)
+    runbook, interrupted = runbook_of(run), app.is_interrupted(run)
     if as_json:
-        click.echo(json.dumps(run_json(run, runbook), ensure_ascii=False, indent=2))
+        told = {**run_json(run, runbook), "interrupted": interrupted}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    _checklist(run, runbook, app.desk.language)
+    _checklist(run, runbook, app.desk.language, interrupted=interrupted)
 
 
 def _list(app: Any, limit: int, *, as_json: bool) -> None:
@@ -44,6 +45,7 @@ def _list(app: Any, limit: int, *, as_json: bool) -> None:
                 "runbook": entry.runbook,
                 "subject": run.started["subject"],
                 "status": run.status.value,
+                "interrupted": app.is_interrupted(run),
                 "started": run.started_at,
                 "by": run.started["requester"],
                 "why": run.why,
@@ -55,7 +57,10 @@ def _list(app: Any, limit: int, *, as_json: bool) -> None:
     language = app.desk.language
     if not found:
         click.echo(say(language, "no runs"))
-    standing = [say(language, f"status {row['status']}") for row in found]
+    standing = [
+        say(language, "status interrupted" if row["interrupted"] else f"status {row['status']}")
+        for row in found
+    ]
     width = max(map(len, standing), default=0)
     for row, stands in zip(found, standing, strict=True):
         click.echo(
@@ -64,17 +69,20 @@ def _list(app: Any, limit: int, *, as_json: bool) -> None:
                 f"{row['started'][:16].replace('T', ' ')} UTC  {row['by']}"
             )
         )
-        if row["why"]:
+        if row["interrupted"]:
+            click.echo(f"    {say(language, 'nobody works', row['run'])}")
+        elif row["why"]:
             click.echo(f"    {visible(row['why'])}")
 
 
-def _checklist(run: Any, runbook: Any, language: str) -> None:
+def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> None:
     from runbook_exec import report
     from runbook_exec.cli.checklist import COLOURS
 
-    click.echo(
-        f"{report.titled(runbook.title, language)} – {run.id}: " + say(language, f"status {run.status.value}")
-    )
+    stands = say(language, "status interrupted" if interrupted else f"status {run.status.value}")
+    click.echo(f"{report.titled(runbook.title, language)} – {run.id}: {stands}")
+    if interrupted:
+        click.echo(f"  {say(language, 'nobody works', run.id)}")
     if run.why:
         click.echo(f"  {visible(run.why)}")
     section = -1

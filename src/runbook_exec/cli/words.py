@@ -33,9 +33,9 @@ _SAID: dict[str, tuple[str, str]] = {
         "stopping after the step in flight; Ctrl-C again stops at once",
         "es wird nach dem laufenden Punkt angehalten; noch einmal Strg-C hält sofort an",
     ),
-    "killed": (
-        "stopped at once; the step in flight may or may not have happened",
-        "sofort angehalten; ob der laufende Punkt geschehen ist, ist offen",
+    "at once": (
+        "run {} stopped at once; whether the step in flight happened is open until `runbook resume {}` looks",
+        "Lauf {} sofort angehalten; ob der laufende Punkt geschehen ist, zeigt sich mit `runbook resume {}`",
     ),
     "done": ("Done: run {}, {} of {} items.", "Erledigt: Lauf {}, {} von {} Punkten."),
     "story": ("  runbook log {}    tells every event", "  runbook log {}    zeigt jedes Ereignis"),
@@ -75,6 +75,18 @@ _SAID: dict[str, tuple[str, str]] = {
     ),
     "status running": ("running", "läuft"),
     "status waiting": ("waiting", "wartet"),
+    "status interrupted": ("interrupted", "unterbrochen"),
+    "status stopped": ("stopped", "angehalten"),
+    "status being undone": ("being undone", "wird zurückgenommen"),
+    "status undone": ("undone", "zurückgenommen"),
+    "nobody works": (
+        "nobody works on it any more; `runbook resume {}` looks at what was begun, and goes on",
+        "niemand arbeitet mehr daran; `runbook resume {}` sieht nach, was begonnen wurde, und macht weiter",
+    ),
+    "again": (
+        "to be done again: its secret was in memory only",
+        "noch einmal: das Geheimnis war nur im Arbeitsspeicher",
+    ),
     "status failed": ("failed", "fehlgeschlagen"),
     "status drifted": ("no longer as planned", "nicht mehr wie geplant"),
     "status refused": ("refused", "abgelehnt"),

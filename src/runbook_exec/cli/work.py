@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ EXITS = {
     "in doubt": EXIT_IN_DOUBT,
     "drifted": Refused.exit_code,
     "refused": Refused.exit_code,
+    "stopped": EXIT_WAITING,
     "failed": 5,
     "cancelled": 0,
     "being undone": 5,
@@ -270,7 +271,7 @@ def watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) ->
     desk.ask = put
     if shown is not None:
         desk.watch, desk.say = shown.watch, shown.say
-    with _stopping_gently(desk):
+    with _stopping_gently(desk, _noted(desk)):
         if live is None:
             yield
             return
@@ -292,8 +293,20 @@ def _asked(question: Any, desk: Any) -> Any:
             signal.signal(signal.SIGINT, gentle)
 
 
+def _noted(desk: Any) -> Callable[[], str]:
+    """Look on at the run, to be able to say which one it is."""
+    shown, seen = desk.watch, [""]
+
+    def watch(event: Any, run: Any) -> None:
+        seen[0] = run.id
+        shown(event, run)
+
+    desk.watch = watch
+    return lambda: seen[0]
+
+
 @contextmanager
-def _stopping_gently(desk: Any) -> Iterator[None]:
+def _stopping_gently(desk: Any, run: Callable[[], str]) -> Iterator[None]:
     def asked(number: int, frame: Any) -> None:
         if desk.stop.is_set():
             raise KeyboardInterrupt
@@ -303,6 +316,9 @@ def _stopping_gently(desk: Any) -> Iterator[None]:
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except KeyboardInterrupt:
+        click.echo(say(desk.language, "at once", run(), run()), err=True)
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

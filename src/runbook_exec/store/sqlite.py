@@ -186,6 +186,12 @@ class SqliteStore:
             (fence, *_) = db.execute(self._sql["lease"], (run,)).fetchone()
         return Lease(run=run, fence=fence, owner=owner)
 
+    def holder(self, run: str) -> tuple[str, float]:
+        """Who has, or had, the lease of a run, and until when."""
+        with self._reading() as db:
+            held = db.execute(self._sql["lease"], (run,)).fetchone()
+        return (held[1], held[2]) if held else ("", 0.0)
+
     def renew(self, lease: Lease, *, until: float) -> None:
         """Keep the lease; raises `Busy` where somebody else took it."""
         with self._transaction() as db:
