@@ -141,6 +141,18 @@ class Desk:
         """The newest run about a subject."""
         return next(row["run"] for row in self("status", "--json").json if row["subject"] == subject)
 
+    def waits_at(self, subject: str, step: str) -> str:
+        """The run about a subject, once this step of it is recorded as done; empty before."""
+        journal = self.folder / ".runbook" / "journal.sqlite"
+        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
+            rows = db.execute(
+                "SELECT run FROM events WHERE kind = 'step.result' AND json_extract(body, '$.step') = ?"
+                " AND run IN (SELECT run FROM events WHERE kind = 'run.started'"
+                " AND json_extract(body, '$.subject') = ?)",
+                (step, subject),
+            ).fetchall()
+        return str(rows[0][0]) if rows else ""
+
     def newest(self) -> str:
         return self("status", "--json", "--limit", "1").json[0]["run"]
 
