@@ -88,8 +88,9 @@ def fold(value: str) -> str:
     """A value in lower case, as far as every directory agrees that case does not count.
 
     Not case folding: that would make `weiß` and `weiss` one name, and to OpenLDAP they are
-    two entries. Letters whose lower case does not lead back (İ, ẞ) and scripts beyond
-    Cyrillic stay. A name too many costs a read; two people under one name would cost the
+    two entries. Letters whose lower case does not lead back (İ, ẞ) stay, and so does all but the
+    everyday letters of Latin, Greek and Cyrillic: a server that knows an older Unicode takes
+    Ӻ and ӻ for two. A name too many costs a read; two people under one name would cost the
     wrong person's account.
     """
     return value.lower() if value.isascii() else "".join(map(_fold_letter, value))
@@ -97,7 +98,11 @@ def fold(value: str) -> str:
 
 def _fold_letter(char: str) -> str:
     low = char.lower()
-    return low if char < "\u0530" and len(low) == 1 and low.upper() == char else char
+    return low if len(low) == 1 and low.upper() == char and _is_everyday(char) else char
+
+
+def _is_everyday(char: str) -> bool:
+    return char < "\u0180" or "\u0391" <= char <= "\u03a9" or "\u0400" <= char <= "\u042f"
 
 
 def escape(value: str) -> str:

@@ -149,3 +149,8 @@ def test_only_case_that_every_server_ignores_is_folded(value, low):
 )
 def test_people_are_called_by_the_first_value_of_their_name(text, called):
     assert first_value(text) == called
+
+
+@pytest.mark.parametrize("text", ["Ӻ", "Ӷ", "Ⱥ", "Ɐ", "ẞ", "İ"])
+def test_a_letter_that_an_older_server_does_not_fold_stays(text):
+    assert fold(text) == text
