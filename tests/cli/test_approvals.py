@@ -666,3 +666,18 @@ def test_real_accounts_share_a_desk_and_each_is_who_they_are(shared_desk):
     assert as_("daemon", *word).returncode == 0
     assert as_("games", "resume", told["run"]).returncode == 10  # at the item behind the gate now
     assert "opened by b@x.example" in as_("games", "status", told["run"]).stdout
+
+
+def test_doctor_names_the_gates_that_stand_and_fall_with_one_person(office):
+    found = office("mia", "doctor", "--gates")
+    assert found.code == 6
+    assert "grant, gate approve: boss@x.example and 1 of group owners" in found.out
+    assert "with Boss away it cannot open" in found.out
+    office.replace(
+        "runbooks/grant.yaml",
+        "expires: 5d",
+        "expires: 5d, fallback: {after: 1d, to: {group: owners, count: 2}}",
+    )
+    again = office("mia", "doctor", "--gates", "--json")
+    assert again.code == 0
+    assert {"away": ["Boss"], "fallback_seconds": 86400.0} in again.json[0]["shut"]

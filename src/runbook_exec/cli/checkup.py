@@ -14,12 +14,18 @@ from runbook_exec.visible import visible
 @click.command()
 @options.environment
 @options.json_option
-def doctor(*, environment: str | None, as_json: bool) -> int:
+@click.option("--gates", is_flag=True, help="Look at the gates instead: who must not be away.")
+def doctor(*, environment: str | None, as_json: bool, gates: bool) -> int:
     """Check each connection, twice: as it plans (reading) and as it applies (writing).
 
     The rights are those that the actions used by this project's runbooks declare; what is
     missing and what is too much are both reported, with the next move.
+
+    With --gates it connects to nothing, and tries each gate of each runbook with one and two
+    people away: whose absence would keep it shut, and whether a fallback helps.
     """
+    if gates:
+        return _gates(environment, as_json=as_json)
     from runbook_exec.app import App
     from runbook_exec.desk import Desk, person
     from runbook_exec.health import examine
@@ -36,6 +42,60 @@ def doctor(*, environment: str | None, as_json: bool) -> int:
     else:
         _print(found)
     return 0 if all(finding.ok for _, finding in found) else 4
+
+
+def _gates(environment: str | None, *, as_json: bool) -> int:
+    from runbook_exec import load
+    from runbook_exec.absence import shut
+    from runbook_exec.app import now
+    from runbook_exec.gate import words
+    from runbook_exec.library import runbook_files
+
+    app = options.open_app({"environment": environment})
+    people = app.gatehouse().people()
+    found = [
+        (book.name, step.id, words(step.gate.rule), shut(step.gate, people, now()))
+        for book in map(load.load, runbook_files(app.project))
+        for step in book.steps()
+        if step.gate
+    ]
+    if as_json:
+        told = [
+            {
+                "runbook": book,
+                "gate": gate,
+                "rule": rule,
+                "shut": [{"away": list(s.away), "fallback_seconds": s.fallback} for s in absences],
+            }
+            for book, gate, rule, absences in found
+        ]
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        for book, gate, rule, absences in found:
+            _print_gate(f"{book}, gate {gate}: {rule}", absences)
+        click.echo("" if found else "No runbook of this project has a gate.")
+    return 6 if any(len(s.away) < 2 and s.fallback is None for *_, absences in found for s in absences) else 0
+
+
+def _print_gate(title: str, absences: list[Any]) -> None:
+    from runbook_exec import duration
+
+    click.echo(click.style(visible(title), bold=True))
+    if not absences:
+        click.echo(f"  {click.style('✓', fg='green')} opens with any two people away")
+    for found in absences:
+        who = " and ".join(found.away)
+        when = f"with {who} away" if found.away else "whoever is there"
+        if found.fallback is not None:
+            click.echo(f"  {click.style('·', fg='yellow')} {visible(when)} it opens by its fallback alone, after "
+                       f"{duration.words(found.fallback)}")  # fmt: skip
+            continue
+        mark = click.style("✗", fg="red") if len(found.away) < 2 else click.style("·", fg="yellow")
+        click.echo(f"  {mark} {visible(when)} it cannot open")
+        if len(found.away) < 2:
+            click.echo(
+                "      next: give it a fallback:, name a group in place of a person, or add a delegation"
+            )
 
 
 def _print(found: list[tuple[str, Any]]) -> None:
