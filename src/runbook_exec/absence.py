@@ -9,9 +9,11 @@ from itertools import combinations
 from typing import Any
 
 from runbook_exec.change import Json
-from runbook_exec.gate import Decision, Facts, Open, Verdict, decide, fits, ways
+from runbook_exec.decision import Decision, Verdict
+from runbook_exec.gate import Facts, Open, decide
 from runbook_exec.model import GateRule, Later
 from runbook_exec.people import People, Person, folded
+from runbook_exec.slots import fits, ways
 
 MOST_AWAY = 2
 _SIMULATION = "simulation"

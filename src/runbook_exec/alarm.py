@@ -9,8 +9,8 @@ from typing import Any
 from runbook_exec.action import Context, find, make_args
 from runbook_exec.app import App, now
 from runbook_exec.change import Json
+from runbook_exec.decision import Decision
 from runbook_exec.errors import RunbookError
-from runbook_exec.gate import Decision
 from runbook_exec.journal import Run
 from runbook_exec.people import People
 from runbook_exec.plan import gather

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runbook_exec.app import App
-from runbook_exec.gate import Decision, Verdict
+from runbook_exec.decision import Decision, Verdict
 from runbook_exec.journal import Kind, Run
 
 

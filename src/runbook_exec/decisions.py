@@ -14,14 +14,16 @@ from runbook_exec import gate as gates
 from runbook_exec.app import App, now
 from runbook_exec.change import Json
 from runbook_exec.debts import Debt, unreviewed
+from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Invalid, Refused
-from runbook_exec.gate import Decision, Facts, Open, State, Verdict
+from runbook_exec.gate import Facts, Open, State
 from runbook_exec.gatehouse import Gatehouse, waiting_gates
 from runbook_exec.journal import Kind, Run
 from runbook_exec.model import GateRule
 from runbook_exec.people import People, Person
 from runbook_exec.plan import gate_of
 from runbook_exec.proof import Matter, Word, proven, record
+from runbook_exec.slots import words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,5 +236,5 @@ def _in_place(view: View, word: Word, person: Person, places: tuple[str, ...]) -
     raise Refused(
         f"{person.name} may not decide at this gate" + (f" for {word.place}" if word.place else ""),
         next_move=f"it {'opens with' if isinstance(view.state, Open) else 'waits for'} "
-        + gates.words(view.rule.rule),
+        + words(view.rule.rule),
     )

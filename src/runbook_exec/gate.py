@@ -7,72 +7,18 @@ accounts they have, and whose place they take.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from itertools import combinations, product
 
 from runbook_exec.change import Json
+from runbook_exec.decision import Decision, Verdict
 from runbook_exec.model import GateRule
 from runbook_exec.people import People, Person, folded
-
-Slot = Mapping[str, Json]
-"""A leaf of the rule, to be filled by one human."""
+from runbook_exec.slots import Slot, fill, fits, slot_words, ways
 
 GLASS = timedelta(hours=1)
 """How long broken glass keeps a gate open."""
-
-
-class Verdict(StrEnum):
-    """What a decision says."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    BREAK_GLASS = "break-glass"
-    """Opens the gate alone, for an hour; somebody else has to look at it afterwards."""
-    WITHDRAW = "withdraw"
-    """Takes an earlier word of the same human back."""
-    REVIEW = "review"
-    """Somebody else looked at broken glass afterwards."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """One person's word on one gate of one run, as recorded."""
-
-    seq: int
-    """Of its event."""
-    gate: str
-    verdict: Verdict
-    person: str
-    """Id of the human who decided."""
-    account: str
-    """The operating-system account they did it from."""
-    digest: str
-    """The plan that it is about."""
-    shown: str = ""
-    """A commitment to everything that was shown before the question."""
-    reason: str = ""
-    at: str = ""
-    way: str = "unsigned"
-    """unsigned, `ssh SHA256:…`, or rehearsal."""
-    text: str = ""
-    """What was signed."""
-    signature: str = ""
-    delegated_for: str = ""
-    """Id of the human in whose place they acted."""
-    about: int = 0
-    """Of a withdrawal or a review: the sequence number of the word that it is about."""
-    after: str = ""
-    """Hash of the event before it: its place in the journal."""
-    bound: bool = True
-    """False where the event does not stand at the place in the journal that it was made for."""
-
-    @property
-    def seat(self) -> str:
-        """Whose place it takes."""
-        return self.delegated_for or self.person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,92 +189,12 @@ def why_not(decision: Decision, people: People, facts: Facts, now: datetime) -> 
     return ""
 
 
-def fits(slot: Slot, person: Person, people: People) -> bool:
-    """Whether a human may fill a slot, as groups and roles are now."""
-    if "person" in slot:
-        return people.find(slot["person"]) == person
-    if "manager_of" in slot:
-        report = people.find(slot["manager_of"])
-        return report is not None and report != person and people.find(report.manager) == person
-    if "group" in slot:
-        return person.id in people.members(slot["group"])
-    return person.id in people.holders(slot.get("role"))
-
-
-def ways(rule: Mapping[str, Json]) -> Iterator[list[Slot]]:
-    """Every list of slots that satisfies the rule when all of them are filled."""
-    if "all" in rule:
-        for parts in product(*(list(ways(part)) for part in rule["all"])):
-            yield [slot for part in parts for slot in part]
-    elif "any" in rule:
-        for chosen in combinations(rule["any"], rule.get("count", 1)):
-            yield from ways({"all": chosen})
-    else:
-        yield [{k: v for k, v in rule.items() if k != "count"}] * rule.get("count", 1)
-
-
-def fill(slots: Sequence[Slot], decisions: Sequence[Decision], people: People) -> dict[int, Decision]:
-    """The most slots that different humans fill, each in one place: slot number → decision."""
-    by_actor: dict[str, list[Decision]] = {}
-    for decision in sorted(decisions, key=lambda d: d.seq):
-        said = by_actor.setdefault(decision.person, [])
-        if decision.seat not in {other.seat for other in said}:
-            said.append(decision)
-    best: dict[int, Decision] = {}
-    for words in product(*by_actor.values()):  # of several words of one human, one counts
-        found = _matched(slots, {d.seat: d for d in reversed(words)}, people)
-        if len(found) > len(best):
-            best = found
-    return best
-
-
-def _matched(slots: Sequence[Slot], seated: Mapping[str, Decision], people: People) -> dict[int, Decision]:
-    """Maximum matching of seats to slots, by augmenting paths."""
-    holder: dict[int, str] = {}
-
-    def place(seat: str, seen: set[int]) -> bool:
-        for number, slot in enumerate(slots):
-            if number in seen or not fits(slot, people.humans[seat], people):
-                continue
-            seen.add(number)
-            if number not in holder or place(holder[number], seen):
-                holder[number] = seat
-                return True
-        return False
-
-    for seat in seated:
-        if seat in people.humans:
-            place(seat, set())
-    return {number: seated[seat] for number, seat in sorted(holder.items())}
-
-
-def slot_words(slot: Slot) -> str:
-    """`thomas.klein@…`, `one of group it-leads`."""
-    (kind,) = slot
-    name = slot[kind]
-    named = f"⟨{name['$deferred']}⟩" if isinstance(name, Mapping) and "$deferred" in name else str(name)
-    if kind in {"person", "manager_of"}:
-        return named if kind == "person" else f"the manager of {named}"
-    return f"one of {kind} {named}"
-
-
 def _missing(slot: Slot, may: Sequence[Person]) -> str:
     """A slot with the names of those who may fill it."""
     names = ", ".join(p.name for p in may[:6]) + (" …" if len(may) > 6 else "")
     if ("person" in slot or "manager_of" in slot) and len(may) == 1:
         return f"{names} ({slot_words(slot)})"
     return f"{slot_words(slot)} ({names or 'where nobody is left who may'})"
-
-
-def words(rule: Mapping[str, Json]) -> str:
-    """A rule in words: `maria@… and 1 of group it-leads`."""
-    for word, joint in (("all", " and "), ("any", " or ")):
-        if word in rule:
-            inner = joint.join(words(part) for part in rule[word])
-            return f"{rule['count']} of ({inner})" if rule.get("count", 1) > 1 else inner
-    count = rule.get("count", 1)
-    slot = {k: v for k, v in rule.items() if k != "count"}
-    return slot_words(slot).replace("one of", f"{count} of") if slot else "nobody named"
 
 
 def _glass(decision: Decision, people: People, facts: Facts, now: datetime) -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from runbook_exec.change import Json
+from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import JournalError
-from runbook_exec.gate import Decision, Verdict
 
 SCHEMA_VERSION = 1
 """Of the event bodies. A newer one is refused; an older one stays readable."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from runbook_exec import signature
 from runbook_exec.app import App, now
 from runbook_exec.change import Json
+from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Overtaken, Refused
-from runbook_exec.gate import Decision, Verdict
 from runbook_exec.gatehouse import REHEARSAL, UNSIGNED, signed_fields
 from runbook_exec.journal import Event, Kind, Run, after
 from runbook_exec.people import Person

@@ -258,9 +258,9 @@ def test_two_decisions_race_for_the_last_place(office):
     """Both are ready to write; one is recorded, and the other hears that nothing is missing."""
     from runbook_exec import decisions
     from runbook_exec.app import App
+    from runbook_exec.decision import Verdict
     from runbook_exec.desk import Desk
     from runbook_exec.errors import Refused
-    from runbook_exec.gate import Verdict
     from runbook_exec.proof import Word
     from runbook_exec.settings import find_project
 

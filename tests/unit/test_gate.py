@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook_exec.gate import Decision, Facts, Open, Refused, Verdict, Waiting, decide, ways, words
+from runbook_exec.decision import Decision, Verdict
+from runbook_exec.gate import Facts, Open, Refused, Waiting, decide
 from runbook_exec.model import GateRule, Later
 from runbook_exec.people import Delegation, People, Person
+from runbook_exec.slots import ways, words
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(hours=1)

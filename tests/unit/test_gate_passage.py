@@ -10,8 +10,9 @@ import pytest
 from running import KEY, Bench, Killed
 
 from runbook_exec import gatehouse
+from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Overtaken
-from runbook_exec.gate import Decision, Open, Verdict
+from runbook_exec.gate import Open
 from runbook_exec.gatehouse import Gatehouse
 from runbook_exec.journal import Event, Kind, RunStatus, StepStatus, replay
 from runbook_exec.plan import gate_of

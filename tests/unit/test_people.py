@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from runbook_exec.errors import Invalid
-from runbook_exec.people import NOBODY, parse
+from runbook_exec.people import NOBODY
+from runbook_exec.people_file import parse
 from runbook_exec.sandbox import company
 from runbook_exec.visible import visible
 

@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "undo": ("undo:undo", "Take back what a run changed, last first."),
     "resolve": ("decide:resolve", "Say what happened to a step that is in doubt."),
     "cancel": ("decide:cancel", "End a run for good; what was done stays done."),
-    "approvals": ("approve:approvals", "List the gates that wait, and for whom."),
+    "approvals": ("approvals:approvals", "List the gates that wait, and for whom."),
     "approve": ("approve:approve", "Agree to exactly what a plan shows, at a gate."),
     "reject": ("approve:reject", "Say no at a gate; one no keeps it shut."),
     "withdraw": ("approve:withdraw", "Take your word at a gate back."),

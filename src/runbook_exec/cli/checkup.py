@@ -48,8 +48,8 @@ def _gates(environment: str | None, *, as_json: bool) -> int:
     from runbook_exec import load
     from runbook_exec.absence import shut
     from runbook_exec.app import now
-    from runbook_exec.gate import words
     from runbook_exec.library import runbook_files
+    from runbook_exec.slots import words
 
     app = options.open_app({"environment": environment})
     people = app.gatehouse().people()

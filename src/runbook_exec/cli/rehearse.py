@@ -145,7 +145,7 @@ def decide(run_id: str, gate: str, *, played: str, against: bool, reason: str, *
     alone: elsewhere everybody decides for themselves with `runbook approve`.
     """
     from runbook_exec.cli.approve import decided
-    from runbook_exec.gate import Verdict
+    from runbook_exec.decision import Verdict
 
     verdict = Verdict.REJECT if against else Verdict.APPROVE
     about = {

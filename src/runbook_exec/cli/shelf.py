@@ -47,8 +47,8 @@ def list_(*, as_json: bool, language: str | None) -> None:
 def show(runbook: str, *, as_json: bool, language: str | None) -> None:
     """Show a runbook as a checklist, with its inputs. Connects to nothing."""
     from runbook_exec import load, report
-    from runbook_exec.gate import words
     from runbook_exec.library import runbook_path
+    from runbook_exec.slots import words
 
     project = options.open_project()
     spoken = options.chosen_language(language, project.language)
