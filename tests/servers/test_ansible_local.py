@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from servers.estate import REPOSITORY, Estate, estate, eventually, processes
 
+from runbook_exec.action import Rights
 from runbook_exec.actions.ansible import folder as folders
 from runbook_exec.errors import Failed, Invalid, JournalError, Unreachable
 from runbook_exec.plan_line import Line, Status, line_identity
@@ -78,6 +79,16 @@ def test_the_rehearsals_file_server_gets_a_home_and_refuses_a_hostile_login(tmp_
     assert '"The login is a plain name" failed in the dry run: The login may hold' in caught.value.what
     assert caught.value.where.startswith("fs-brno, playbooks/home_drive.yml:")
     assert [path.name for path in homes.iterdir()] == ["anna.weiss"]
+    rehearsal.shelf.close()
+
+
+def test_the_doctor_reaches_the_rehearsals_file_server(tmp_path):
+    rehearsal = open_rehearsal(tmp_path / "sandbox")
+    connection = asyncio.run(rehearsal_hosts.start(rehearsal))["ansible"]
+    here = Estate(folder=REPOSITORY, connection={"project": str(REPOSITORY), **connection})
+    found = here.provider.check(here.connection, Rights())
+    assert [finding.what for finding in found if not finding.ok] == []
+    assert "fs-brno: login works, Python starts" in [finding.what for finding in found]
     rehearsal.shelf.close()
 
 

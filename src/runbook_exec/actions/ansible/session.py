@@ -102,7 +102,12 @@ class Session:
             "tasks": [{"name": "ping", "ansible.builtin.ping": {}}],
         }
         return self._launch(
-            _Run(playbook=[play], hosts=self.inventory.hosts, variables={}, redact=net(())),
+            _Run(
+                playbook=[play],
+                hosts=self.inventory.hosts,
+                variables={n: wrapped(v) for n, v in self._site().items()},
+                redact=net(()),
+            ),
             check=True,
             seconds_left=_stopwatch(CHECK_SECONDS),
             listener=Listener(),
@@ -167,7 +172,7 @@ class Session:
 
     def _variables(self, request: Request) -> dict[str, Json]:
         """The connection's variables, and the step's for a playbook; none may speak for another."""
-        site = {checked_name(name): value for name, value in self.connection.vars.items()}
+        site = self._site()
         if not request.playbook:
             return site
         for name in (*request.values, *request.secrets):
@@ -178,6 +183,10 @@ class Session:
                     next_move="give the step's variable another name",
                 )
         return {**site, **request.values}
+
+    def _site(self) -> dict[str, Json]:
+        """The connection's variables, which the inventory may need to find its way to a host."""
+        return {checked_name(name): value for name, value in self.connection.vars.items()}
 
     def _playbook(self, request: Request) -> Path | list[Json]:
         """The file, looked through; or a play of one task, in which every value is data."""
