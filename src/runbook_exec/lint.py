@@ -201,7 +201,7 @@ class _Linter:
                 f"step {step.id!r} only reads, so irreversible: says nothing",
                 "remove irreversible:",
             )
-        if "{{" in step.irreversible:
+        if any("{{" in reason for reason in step.irreversible_in.values()):
             yield self._at(
                 (*step.path, "irreversible"),
                 f"step {step.id!r}: irreversible is shown as it is",

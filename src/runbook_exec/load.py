@@ -156,9 +156,16 @@ class _Reader:
             ),
             timeout=self._seconds((*path, "timeout"), raw.get("timeout", "10m")),
             on_failure=OnFailure(raw.get("on_failure", "stop")),
-            irreversible=raw.get("irreversible", ""),
+            irreversible=next(iter(self._reason(raw).values()), ""),
+            irreversible_in=self._reason(raw),
             parallel=parallel,
         )
+
+    @staticmethod
+    def _reason(raw: dict[str, Any]) -> dict[str, str]:
+        """Why a step cannot be taken back, English first."""
+        words = _words(raw.get("irreversible") or {})
+        return dict(sorted(words.items(), key=lambda pair: pair[0] != "en"))
 
     def _seconds(self, path: Path_, text: str) -> float:
         try:

@@ -104,6 +104,9 @@ class Step:
     timeout: float = 600.0
     on_failure: OnFailure = OnFailure.STOP
     irreversible: str = ""
+    """Why it cannot be taken back: in English, or as it was written."""
+    irreversible_in: Words = field(default_factory=dict)
+    """The same by language, where it was written so."""
     gate: GateRule | None = None
     parallel: str = ""
     """Steps with the same non-empty mark run side by side."""

@@ -100,7 +100,7 @@ def _item(number: int, line: Line, steps: Mapping[str, Step], text: Text) -> Ite
         target=one_line(change.target) if change else "",
         differences=tuple(_in_words(each, text) for each in line_differences(line)),
         notes=tuple(_notes(line, steps, text)),
-        warnings=tuple(_warnings(line, text)),
+        warnings=tuple(_warnings(line, steps, text)),
     )
 
 
@@ -161,7 +161,7 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
         yield from (one_line(note) for note in line.change.notes)
 
 
-def _warnings(line: Line, text: Text) -> Iterator[str]:
+def _warnings(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
     if line.change and line.change.blocked:
         yield one_line(f"{text['blocked']}: {line.change.blocked}")
     if line.status is Status.LOST:
@@ -171,7 +171,9 @@ def _warnings(line: Line, text: Text) -> Iterator[str]:
             f"{text['kept']}: {name}: {text['found']} {shown(value['found'])}, {text['left']} {shown(value['left'])}"
         )
     if line.irreversible and line.counts:
-        yield one_line(f"{text['irreversible']}: {line.irreversible}")
+        step = steps.get(line.step.partition("[")[0])
+        reason = step.irreversible_in.get(text.language) if step else None
+        yield one_line(f"{text['irreversible']}: {reason or line.irreversible}")
     if line.change and line.change.destructive and not line.change.is_empty:
         yield text["destructive"]
 

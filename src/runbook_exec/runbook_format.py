@@ -13,8 +13,7 @@ _TEXT = {"type": "string", "minLength": 1}
 _DURATION = {"type": "string", "pattern": duration.PATTERN, "description": "a number and ms, s, m, h, d or w"}
 _EXPRESSION = {"type": "string", "pattern": "\\{\\{", "description": "an expression: {{ … }}"}
 
-TITLE: dict[str, Any] = {
-    "description": "what the reader sees, in every language",
+_WORDS: dict[str, Any] = {
     "anyOf": [
         _TEXT,
         {
@@ -24,6 +23,8 @@ TITLE: dict[str, Any] = {
         },
     ],
 }
+
+TITLE: dict[str, Any] = {"description": "what the reader sees, in every language", **_WORDS}
 
 ID: dict[str, Any] = {
     "type": "string",
@@ -96,7 +97,7 @@ STEP_PROPERTIES: dict[str, Any] = {
         "enum": [*(choice.value for choice in OnFailure), "undo"],
         "description": "what a failed step means: stop the run, or continue past it",
     },
-    "irreversible": {**_TEXT, "description": "why this cannot be taken back"},
+    "irreversible": {**_WORDS, "description": "why this cannot be taken back, as a text or by language"},
 }
 
 STEP: dict[str, Any] = {

@@ -91,6 +91,17 @@ def test_show_is_a_checklist_and_connects_to_nothing(project):
     assert "which room" in out.stdout
 
 
+def test_why_there_is_no_way_back_is_told_in_the_readers_language(project):
+    both = "irreversible: {en: swept is swept, de: gefegt ist gefegt}"
+    (project / "runbooks" / "tidy.yaml").write_text(
+        RUNBOOK.replace("mode: read-do", f"mode: read-do, {both}")
+    )
+    assert runbook("lint", cwd=project).returncode == 0
+    for command in (("show", "tidy"), ("plan", "tidy", "-i", "room=hall")):
+        assert "cannot be taken back: swept is swept" in runbook(*command, cwd=project).stdout
+        assert "nicht rücknehmbar: gefegt ist gefegt" in runbook(*command, "--lang", "de", cwd=project).stdout
+
+
 def test_lint_tells_everything_at_once_with_its_place(project):
     broken = RUNBOOK.replace("de: Boden fegen", "fr: Balayer").replace("read-do", "sometimes")
     (project / "runbooks" / "tidy.yaml").write_text(broken + "extra: 1\n")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runbook_exec.cli import options
+from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
 
 
@@ -59,7 +60,7 @@ def show(runbook: str, *, as_json: bool, language: str | None) -> None:
     click.echo(
         click.style(report.titled(found.title, spoken), bold=True) + f"  ({found.name}, {found.digest[:12]})"
     )
-    click.echo("\nInputs")
+    click.echo("\n" + say(spoken, "inputs"))
     for name, sub in _inputs(found.inputs):
         click.echo(f"  {name:<28} {visible(sub)}")
     for section in found.sections:
@@ -68,9 +69,10 @@ def show(runbook: str, *, as_json: bool, language: str | None) -> None:
             what = step.uses or f"gate: {words(step.gate.rule if step.gate else {})}"
             click.echo(f"  ▢ {visible(report.titled(step.title, spoken))}  [{step.id}: {what}]")
             if step.when:
-                click.echo(f"      only if {step.when}")
+                click.echo(say(spoken, "only if", visible(step.when)))
             if step.irreversible:
-                click.echo(f"      cannot be undone: {visible(step.irreversible)}")
+                reason = step.irreversible_in.get(spoken) or step.irreversible
+                click.echo(say(spoken, "no way back", visible(reason)))
 
 
 def _inputs(schema: Any, path: str = "") -> list[tuple[str, str]]:
@@ -81,8 +83,9 @@ def _inputs(schema: Any, path: str = "") -> list[tuple[str, str]]:
             rows += _inputs(sub, f"{full}.")
             continue
         needed = "" if name in schema.get("required", ()) else "optional; "
-        options_ = ", ".join(map(str, sub.get("enum", ())))
-        rows.append((full, needed + sub.get("description", "") + (f" ({options_})" if options_ else "")))
+        about, choices = sub.get("description", ""), [str(choice) for choice in sub.get("enum", ())]
+        listed = choices and not all(choice in about for choice in choices)
+        rows.append((full, needed + about + (f" ({', '.join(choices)})" if listed else "")))
     return rows
 
 
@@ -136,7 +139,8 @@ def lint(runbooks: tuple[str, ...], *, as_json: bool) -> int:
     else:
         for wrong in found:
             click.echo(visible(str(wrong)))
-        click.echo(f"{len(paths)} runbooks, {len(found)} problems")
+        checked = "1 runbook" if len(paths) == 1 else f"{len(paths)} runbooks"
+        click.echo(f"{checked}, {len(found) or 'no'} problem{'' if len(found) == 1 else 's'}")
     return Invalid.exit_code if found else 0
 
 
@@ -200,4 +204,6 @@ def init(folder: str) -> None:
     for name in kept:
         click.echo(f"  kept  {name} (was there already)")
     click.echo(f"\nThe project is in {target}. Next:")
-    click.echo("  runbook sandbox start\n  runbook list\n  runbook doctor")
+    click.echo("  runbook sandbox demo     a rehearsal company, and a joiner's first day in it")
+    click.echo("  runbook list             the runbooks of this project")
+    click.echo("  runbook doctor           whether every connection works")

@@ -69,6 +69,9 @@ _SAID: dict[str, tuple[str, str]] = {
     ),
     "is done": ("  Done?", "  Erledigt?"),
     "all done": ("  All done?", "  Alles erledigt?"),
+    "inputs": ("Inputs", "Angaben"),
+    "only if": ("      only if {}", "      nur wenn {}"),
+    "no way back": ("      cannot be taken back: {}", "      nicht rücknehmbar: {}"),
     "no runs": (
         "No runs yet. `runbook list` shows the runbooks.",
         "Noch keine Läufe. `runbook list` zeigt die Checklisten.",
