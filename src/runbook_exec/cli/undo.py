@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from runbook_exec.cli import options, work
+from runbook_exec.cli.words import say
 from runbook_exec.errors import Refused
 from runbook_exec.visible import visible
 
@@ -44,42 +45,43 @@ def undo(run_id: str, *, start: str, dry_run: bool, yes: bool, **given: Any) -> 
     seen = app.run(found)
     if given["environment"] is None and seen.started["environment"] != app.environment.name:
         app = options.open_app({**given, "environment": seen.started["environment"]})
-    made = undoing.plan(app, found, start=start)
+    with work.reading(app):
+        made = undoing.plan(app, found, start=start)
     if dry_run or not given["as_json"]:
         work.show(made.plan, app, given)
     if made.plan.refusals and not dry_run:
-        raise Refused("this plan may not be started: " + "; ".join(made.plan.refusals))
+        raise Refused(say(app.desk.language, "refused", "; ".join(made.plan.refusals)))
     if dry_run:
         return Refused.exit_code if made.plan.refusals else 0
     if made.plan.is_empty:
-        _nothing(seen, made, given)
+        _nothing(seen, made, app.desk.language, given)
         return 0
-    if app.environment.ask_before_writing and not yes:
-        work.agreed(made.plan.changes, app.environment.name)
-    checklist = made.plan.runbook
-    with work.watching(app, checklist, given, rehearse=False):
+    by_hand = work.rehearsed_by_hand(app, given, rehearse=False)
+    if not yes and (app.environment.ask_before_writing or by_hand):
+        work.agreed(made.plan.changes, app.environment.name, app.desk.language)
+    with work.watching(app, made.plan.runbook, given, rehearse=False):
         ended = undoing.begin(app, made)
-    code = work.told(ended, runbook_of(ended), given)
+    code = work.told(ended, runbook_of(ended), given, app.desk.language)
     if not given["as_json"]:
-        _what_stays(ended)
+        _what_stays(ended, app.desk.language)
     return code
 
 
-def _nothing(seen: Any, made: Any, given: dict[str, Any]) -> None:
+def _nothing(seen: Any, made: Any, language: str, given: dict[str, Any]) -> None:
     if given["as_json"]:
         click.echo(json.dumps({"status": "nothing to take back", "plan": made.plan.digest}))
         return
-    click.echo("Nothing is left to take back. No run was begun.")
+    click.echo(say(language, "nothing back"))
     if not seen.is_over:
-        click.echo(f"  next: `runbook cancel {seen.id}` ends the run, or `runbook resume {seen.id}` goes on")
+        click.echo(say(language, "or end it", seen.id))
 
 
-def _what_stays(ended: Any) -> None:
+def _what_stays(ended: Any, language: str) -> None:
     """What was not taken back, each with its reason."""
     from runbook_exec.undo import left_behind
 
     stays = left_behind(ended)
     if stays:
-        click.echo("  not taken back:")
+        click.echo(say(language, "stays"))
     for label, why in stays.items():
         click.echo(f"    {visible(label)}: {visible(why)}")

@@ -96,6 +96,17 @@ _SAID: dict[str, tuple[str, str]] = {
     "status in doubt": ("in doubt", "ungeklärt"),
     "status done": ("done", "erledigt"),
     "status cancelled": ("cancelled", "abgebrochen"),
+    "status being undone": ("being undone", "wird zurückgenommen"),
+    "status undone": ("undone", "zurückgenommen"),
+    "nothing back": (
+        "Nothing is left to take back. No run was begun.",
+        "Es ist nichts mehr zurückzunehmen. Kein Lauf wurde begonnen.",
+    ),
+    "or end it": (
+        "  next: `runbook cancel {0}` ends the run, or `runbook resume {0}` goes on with it",
+        "  als Nächstes: `runbook cancel {0}` beendet den Lauf, oder `runbook resume {0}` setzt ihn fort",
+    ),
+    "stays": ("  not taken back:", "  nicht zurückgenommen:"),
 }
 
 

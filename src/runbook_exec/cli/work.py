@@ -64,7 +64,7 @@ def plan(runbook: str, **given: Any) -> int:
     """
     app, parsed = _opened(runbook, given)
     values = _inputs(app, parsed, given)
-    with _reading(app):
+    with reading(app):
         made = app.plan(parsed, values, ticket=given["ticket"])
     show(made, app, given)
     return Refused.exit_code if made.refusals else 0
@@ -101,7 +101,7 @@ def run(
         )
     values = _inputs(app, parsed, given)
     run_id = new_run_id()
-    with _reading(app):
+    with reading(app):
         made = app.plan(parsed, values, ticket=given["ticket"], run=run_id)
     if not given["as_json"]:
         show(made, app, given)
@@ -114,7 +114,7 @@ def run(
     if made.is_empty:
         _nothing(made, app.desk.language, given)
         return 0
-    if not yes and (app.environment.ask_before_writing or _rehearsed_by_hand(app, given, rehearse=rehearse)):
+    if not yes and (app.environment.ask_before_writing or rehearsed_by_hand(app, given, rehearse=rehearse)):
         agreed(made.changes, app.environment.name, app.desk.language)
     with watching(app, parsed, given, rehearse=rehearse):
         ended = conduct.start(app, made, run=run_id, ticket=given["ticket"])
@@ -169,7 +169,7 @@ def _inputs(app: Any, parsed: Any, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _reading(app: Any) -> Iterator[None]:
+def reading(app: Any) -> Iterator[None]:
     """Tell a person at a terminal what takes so long; the line is gone afterwards."""
     if not sys.stderr.isatty():
         yield
@@ -229,7 +229,7 @@ def agreed(changes: int, environment: str, language: str = "en") -> None:
         raise click.Abort
 
 
-def _rehearsed_by_hand(app: Any, given: dict[str, Any], *, rehearse: bool) -> bool:
+def rehearsed_by_hand(app: Any, given: dict[str, Any], *, rehearse: bool) -> bool:
     """In the sandbox a person at a terminal is asked as they would be in earnest; a script is not."""
     by_hand = options.in_terminal() and not given["as_json"] and not rehearse
     return bool(app.environment.is_sandbox) and by_hand
@@ -343,7 +343,7 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
         click.echo(json.dumps(run_json(ended, parsed), ensure_ascii=False, indent=2))
         return EXITS[status]
     rows = list(report.rows(ended, parsed, language))
-    done = sum(row.status.is_over for row in rows)
+    done = sum(row.status.is_over and row.status != "left" for row in rows)
     click.echo()
     if status == "done":
         click.echo(say(language, "done", ended.id, done, len(rows)))
@@ -352,6 +352,9 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
     colour = "yellow" if status == "waiting" else "red"
     head = say(language, "ended", ended.id, say(language, f"status {status}"))
     click.echo(click.style(head, fg=colour) + visible(ended.why))
+    if ended.is_over:
+        click.echo(say(language, "story", ended.id))
+        return EXITS[status]
     _differences(ended, language)
     unsettled = ", ".join(
         row.step for row in rows if ended.record(row.step).change is not None and not row.status.is_over
