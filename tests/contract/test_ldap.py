@@ -489,6 +489,21 @@ def test_a_deleted_account_is_seen_only_where_the_right_is_there(desk, joiner):
             assert session.read([ref])[ref]["deleted_visible"] is False
 
 
+def test_somebody_who_comes_back_gets_the_deleted_account_again(desk, joiner):
+    args = joiner()
+    first = desk.run("ldap.user", **args)
+    desk.run("ldap.password", dn=first.change.target, password=Secret(PASSWORD))
+    desk.run("ldap.enabled", dn=first.change.target, enabled=True)
+    desk.behind_our_back("delete", first.change.target)
+    again = desk.run("ldap.user", **args | {"display_name": "Anna Weiß-Kranz"})
+    same = desk.entry(again.change.target)["id"] == first.evidence.outputs["id"]
+    assert same is (desk.server.name == "double")  # Samba and OpenLDAP keep no recycle bin by default
+    assert desk.entry(again.change.target)["enabled"] is False
+    assert desk.entry(again.change.target)["displayName"] == "Anna Weiß-Kranz"
+    desk.undo("ldap.user", again)
+    assert desk.entry(again.change.target) is None
+
+
 # --- pens and rights -------------------------------------------------------------------------------
 
 

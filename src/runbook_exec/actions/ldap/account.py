@@ -119,7 +119,8 @@ def known_as(args: UserArgs, facts: Facts, dn: str, identity: Json) -> list[Effe
     if args.employee_id:
         told = {"sam": args.sam, "upn": args.upn, "mail": args.mail, "display_name": args.display_name}
         given = {key: value for key, value in told.items() if value}
-        new = facts[target.person(args.employee_id)] is None
+        known = facts[target.person(args.employee_id)]
+        new = known is None or bool(known["deleted"])
         base = (
             {**dict.fromkeys(told), "dn": dn, "id": identity, "deleted": False, "others": []} if new else {}
         )

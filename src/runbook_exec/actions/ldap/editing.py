@@ -17,23 +17,34 @@ if TYPE_CHECKING:
 ACCOUNTS = frozenset({"person", "user", "inetorgperson", "computer", "account", "posixaccount"})
 """Classes whose entries hold what nobody can read back: a password, a security identifier."""
 
+DELETED = "isDeleted"
+"""Stands in a change that brings a deleted entry back."""
+
 
 def apply_entry(session: LdapSession, change: Change) -> Evidence:
     """Create, edit or delete the entry that the change names."""
     if change.before is None:
         made = session.add(change.target, born(session, change.after or {}))
-        seen = session.read([target.entry(change.target)])[target.entry(change.target)]
-        return Evidence(
-            answer={"created": change.target, "id": made},
-            outputs={"id": made},
-            undo={"born": _servers_gifts(seen, change.after or {})},
-        )
+        return _came_to_be("created", session, change, made)
+    if DELETED in (change.after or {}):
+        session.restore(str(change.identity), change.target, change.after or {})
+        return _came_to_be("restored", session, change, change.identity)
     dn, raw = session.pinned(change.target, change.identity)
     if change.after is None:
         session.delete(dn)
         return Evidence(answer={"deleted": dn, "id": session.id_of(raw)})
     session.edit(dn, change.before, change.after)
     return Evidence(answer={"changed": sorted(change.after), "id": session.id_of(raw)})
+
+
+def _came_to_be(how: str, session: LdapSession, change: Change, identity: str | None) -> Evidence:
+    """What there is now, with what it has beyond what this change gave it."""
+    seen = session.read([target.entry(change.target)])[target.entry(change.target)]
+    return Evidence(
+        answer={how: change.target, "id": identity},
+        outputs={"id": identity},
+        undo={"born": _servers_gifts(seen, change.after or {})},
+    )
 
 
 def born(session: LdapSession, after: Mapping[str, Json]) -> dict[str, Json]:
@@ -56,6 +67,15 @@ def undo_entry(change: Change, evidence: Evidence) -> Change | Irreversible:
                 "recycle bin or backup: its password and security identifier cannot be written again"
             )
     known = evidence.answer.get("id") or evidence.outputs.get("id")
+    restored = DELETED in (change.after or {})
+    if restored:
+        given = {name: value for name, value in (change.after or {}).items() if name != DELETED}
+        change = replace(change, before=None, after=given)
+    notes: tuple[str, ...] = ()
+    if change.after is None:
+        notes = ("the entry gets a new identifier",)
+    elif change.before is None and "enabled" in change.after:
+        notes = ("its password and security identifier go with it; a recycle bin keeps them for a while",)
     return replace(
         change,
         before=change.after,
@@ -65,7 +85,7 @@ def undo_entry(change: Change, evidence: Evidence) -> Change | Irreversible:
         effects=(),
         writes=(change.target,),
         outputs={},
-        notes=("the entry gets a new identifier",) if change.after is None else (),
+        notes=notes,
         destructive=change.before is None,
         blocked="",
     )

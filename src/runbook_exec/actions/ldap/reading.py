@@ -4,6 +4,7 @@
 |-------------------|------------------------------|--------------------------------------------------------------|
 | `ldap.server`     | empty                        | dialect, base, allowed_bases                                 |
 | `ldap.place`      | immutable id                 | dn: where the entry of this id is now                        |
+| `ldap.deleted`    | immutable id                 | as `ldap.entry`, of one that is deleted and still kept       |
 | `ldap.entry`      | name (DN)                    | every attribute, `dn`, `id`, for accounts `enabled`, `locked` |
 | `ldap.person`     | employee id                  | dn, id, sam, upn, mail, display_name, deleted, others        |
 | `ldap.holder`     | login, UPN or mail           | live, deleted (names of entries), deleted_visible            |
@@ -38,6 +39,7 @@ class Reader:
         self._kinds: Mapping[str, Callable[[list[Ref]], dict[Ref, State]]] = {
             "ldap.server": self._server,
             "ldap.place": self._places,
+            "ldap.deleted": lambda refs: {ref: self.deleted(ref.key) for ref in refs},
             "ldap.entry": lambda refs: self._named(refs, tree.attributes, tree.state),
             "ldap.group": lambda refs: self._named(refs, group_attributes, groups.group),
             "ldap.person": self.people.persons,
@@ -76,6 +78,13 @@ class Reader:
             "allowed_bases": [str(base) for base in to.allowed],
         }
         return dict.fromkeys(refs, state)
+
+    def deleted(self, identity: str) -> State:
+        """The deleted entry of this id; None where the directory keeps none, or shows it to nobody like us."""
+        if not self._tree.dialect.deleted_control:
+            return None
+        found = self._tree.find(self._tree.dialect.id_filter(identity), deleted=True)
+        return self._tree.state(found[0]) if found else None
 
     def _places(self, refs: list[Ref]) -> dict[Ref, State]:
         found = {ref: self.by_id(ref.key) for ref in refs}

@@ -124,6 +124,32 @@ class LdapSession:
         query = f"({attribute}={escaped(member.encode('utf-8', 'surrogateescape'))})"
         return bool(self.wire.search(group, query, scope=BASE, attributes=("objectClass",)))
 
+    def restore(self, identity: str, dn: str, after: Mapping[str, Json]) -> None:
+        """Bring a deleted entry back under this name, with these attributes changed, all in one operation.
+
+        [MS-ADTS] 3.1.1.5.3.7: `isDeleted` is removed and the name replaced by the same modify.
+        """
+        self._may(dn, "restore")
+        gone = self.reader.deleted(identity)
+        if gone is None:
+            raise Refused(
+                f"the deleted entry of {dn} is kept no longer",
+                where=self.to.where,
+                next_move="plan again: a new one is created then",
+            )
+        mods = [Mod("isDeleted", "delete"), Mod("distinguishedName", "replace", (dn.encode(),))]
+        # Whole: a deleted entry does not show its links (a manager), and they come back with it.
+        mods += [
+            Mod(name, "replace", tuple(record.to_bytes(value)))
+            for name, value in after.items()
+            if name not in {"isDeleted", "enabled"}
+        ]
+        if "enabled" in after:
+            raw = {"userAccountControl": [str(gone.get("userAccountControl", "0")).encode()]}
+            mods += self.dialect.switch(raw, enabled=bool(after["enabled"]))
+        control = str(self.dialect.deleted_control)
+        self.wire.modify(str(gone["dn"]), mods, doing=f"restore {dn}", controls=((control, True, None),))
+
     def delete(self, dn: str) -> None:
         self._may(dn, "delete")
         self.wire.delete(dn, doing=f"delete {dn}")

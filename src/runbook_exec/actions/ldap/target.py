@@ -25,6 +25,11 @@ def place(identity: str) -> Ref:
     return Ref("ldap.place", identity)
 
 
+def deleted(identity: str) -> Ref:
+    """A deleted entry, as the directory still keeps it."""
+    return Ref("ldap.deleted", identity)
+
+
 def group(dn: str) -> Ref:
     """A group without its members."""
     return Ref("ldap.group", canonical(dn))

@@ -8,8 +8,14 @@ from typing import Any, ClassVar
 from runbook_exec.action import Action, Context, Rights, register
 from runbook_exec.actions.ldap import account, record, target
 from runbook_exec.actions.ldap.account import UserArgs
-from runbook_exec.actions.ldap.editing import apply_entry, undo_entry, undo_entry_plan, undo_entry_reads
-from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref, State
+from runbook_exec.actions.ldap.editing import (
+    DELETED,
+    apply_entry,
+    undo_entry,
+    undo_entry_plan,
+    undo_entry_reads,
+)
+from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref
 from runbook_exec.dn import same_name
 from runbook_exec.values import THIS
 
@@ -20,7 +26,8 @@ class User(Action[UserArgs]):
 
     The account is recognised by `employee_id` first and by its name second. An account that
     carries the same number under another name is the same person's, and is updated where it
-    is; an entry of the wanted name that belongs to somebody else is never touched. Only the
+    is; one that lies in Active Directory's recycle bin is restored with its identifiers, disabled.
+    An entry of the wanted name that belongs to somebody else is never touched. Only the
     attributes that differ are written, and only the ones named here.
     """
 
@@ -51,6 +58,8 @@ class User(Action[UserArgs]):
             known = facts.get(target.person(args.employee_id))
             if known and not known["deleted"]:
                 refs.append(target.entry(str(known["dn"])))
+            elif known:
+                refs.append(target.deleted(str(known["id"])))
         return refs
 
     def plan(self, args: UserArgs, facts: Facts) -> Change:
@@ -65,7 +74,9 @@ class User(Action[UserArgs]):
             return self._update(args, facts, dn, want, others=list(person.get("others", ())))
         if facts[target.entry(str(name))] is not None:
             return self._update(args, facts, str(name), want, others=[])
-        return self._create(args, facts, want, deleted=person)
+        if person:
+            return self._restore(args, facts, want, person)
+        return self._create(args, facts, want)
 
     def apply(self, session: Any, args: UserArgs, change: Change, ctx: Context) -> Evidence:
         return apply_entry(session, change)
@@ -79,7 +90,50 @@ class User(Action[UserArgs]):
     def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
         return undo_entry_plan(back, evidence, facts)
 
-    def _create(self, args: UserArgs, facts: Facts, want: dict[str, Json], *, deleted: State) -> Change:
+    def _restore(
+        self, args: UserArgs, facts: Facts, want: dict[str, Json], person: Mapping[str, Json]
+    ) -> Change:
+        """Somebody who comes back: the deleted account returns with its identifiers, shut."""
+        spoken, name = target.spoken_dialect(facts), args.name()
+        dn, who = str(name), args.display_name or name.name
+        target.existing(facts, str(name.parent))
+        gone = facts[target.deleted(str(person["id"]))]
+        blocked = account.taken(args, facts, own=None)
+        if not blocked and (gone is None or person["others"]):
+            blocked = (
+                f"employee {args.employee_id} has "
+                + ("several deleted accounts" if person["others"] else f"a deleted account ({person['dn']})")
+                + ": restore the right one by hand instead of creating another"
+            )
+        before, after = record.differing(gone, want)
+        before = {DELETED: "TRUE", "enabled": (gone or {}).get("enabled"), **before}
+        after = {DELETED: None, "enabled": False, **after}
+        state = {**(gone or {}), **after, "dn": dn, "enabled": False, "locked": False}
+        return Change(
+            action=self.name,
+            target=dn,
+            identity=str(person["id"]),
+            before=before,
+            after=after,
+            says={
+                "en": f"The deleted account of {who} is restored, disabled",
+                "de": f"Das gelöschte Konto von {who} wird wiederhergestellt, gesperrt",
+            },
+            effects=(
+                Effect(target.entry(dn), state, whole=True),
+                Effect(target.cn(name), {"live": [dn]}, whole=True),
+                *account.known_as(args, facts, dn, person["id"]),
+            ),
+            writes=(dn,),
+            outputs=account.outputs(args, state, spoken),
+            notes=(
+                *account.notes(args, spoken),
+                "memberships that it had when it was deleted may come back with it: look at its groups",
+            ),
+            blocked=blocked or target.shielded(spoken, gone, who),
+        )
+
+    def _create(self, args: UserArgs, facts: Facts, want: dict[str, Json]) -> Change:
         spoken, name = target.spoken_dialect(facts), args.name()
         dn, who = str(name), args.display_name or name.name
         target.existing(facts, str(name.parent))
@@ -91,11 +145,6 @@ class User(Action[UserArgs]):
         after["enabled"] = args.enabled
         state = {**after, "dn": dn, "id": Deferred(THIS, "id"), "locked": False}
         blocked = account.taken(args, facts, own=None)
-        if not blocked and deleted is not None:
-            blocked = (
-                f"employee {args.employee_id} has a deleted account ({deleted['dn']}): "
-                "restore it instead of creating a second one"
-            )
         if not blocked and args.enabled and not spoken.opens_without_password:
             blocked = "a new account has no password yet and cannot start enabled; use ldap.enabled later"
         return Change(

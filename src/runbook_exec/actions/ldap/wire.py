@@ -85,7 +85,13 @@ class Wire:
         self._written(lambda: self._ldap.add(dn, classes, rest), doing)
 
     def modify(
-        self, dn: str, mods: Sequence[Mod], *, doing: str, expected: Collection[int] = ()
+        self,
+        dn: str,
+        mods: Sequence[Mod],
+        *,
+        doing: str,
+        expected: Collection[int] = (),
+        controls: Sequence[tuple[str, bool, None]] = (),
     ) -> Mapping[str, Any]:
         """All modifications in one operation: all of them happen, or none.
 
@@ -94,7 +100,9 @@ class Wire:
         changes: dict[str, list[tuple[str, list[bytes]]]] = {}
         for mod in mods:
             changes.setdefault(mod.attribute, []).append((f"MODIFY_{mod.kind.upper()}", list(mod.values)))
-        return self._written(lambda: self._ldap.modify(dn, changes), doing, expected)
+        return self._written(
+            lambda: self._ldap.modify(dn, changes, controls=list(controls) or None), doing, expected
+        )
 
     def delete(self, dn: str, *, doing: str) -> None:
         self._written(lambda: self._ldap.delete(dn), doing)

@@ -9,8 +9,11 @@ import msgspec
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.ticket.session import NEW, TicketSession, author_of, key_of, status_remaining
-from runbook_exec.change import Change, Deferred, Evidence, Facts, Irreversible, Json, Ref
+from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Irreversible, Json, Ref
 from runbook_exec.values import THIS
+
+WITHDRAWN = "/undo"
+"""Ends the key of the comment with which an undo closes a ticket."""
 
 
 class OpenArgs(Args, frozen=True, kw_only=True):
@@ -33,7 +36,7 @@ class Open(Action[OpenArgs]):
 
     With `key` there is one ticket for that key, whatever number of runs ask for it. Without
     it each run opens one; a step that is tried again finds its own and opens no second one.
-    Undoing closes the ticket: what was written in it stays.
+    Undoing closes the ticket: what was written in it stays, and the next run with its key opens it again.
     """
 
     name = "ticket.open"
@@ -51,6 +54,8 @@ class Open(Action[OpenArgs]):
         after |= {name: value for name in ("queue", "requester") if (value := getattr(args, name))}
         # The same before and after: a run that was killed in between must know its own ticket again.
         target = f"ticket: {args.title}"
+        if found is not None and _is_withdrawn(found):
+            return self._again(target, str(found["id"]), str(found["title"]))
         if found is not None:
             return Change(
                 action=self.name,
@@ -76,11 +81,8 @@ class Open(Action[OpenArgs]):
 
     def apply(self, session: TicketSession, args: OpenArgs, change: Change, ctx: Context) -> Evidence:
         after = dict(change.after or {})
-        if change.identity is not None:  # taking it back
-            desk = session.to_write(change.identity)
-            text = "withdrawn: the run that opened this ticket was undone"
-            desk.close(change.identity, key=f"{key_of(ctx, '')}/undo", text=text, author=author_of(ctx))
-            return Evidence(answer={"id": change.identity, "status": "closed"})
+        if change.identity is not None:
+            return self._turned(session, change.identity, str(after["status"]), ctx)
         key = key_of(ctx, args.key)
         ticket = session.to_write(NEW).open(
             key=key,
@@ -91,6 +93,34 @@ class Open(Action[OpenArgs]):
         )
         return Evidence(
             answer={"id": ticket, "key": key, "status": "open"}, outputs={"id": ticket}, undo={"id": ticket}
+        )
+
+    @staticmethod
+    def _turned(session: TicketSession, ticket: str, status: str, ctx: Context) -> Evidence:
+        """Close a ticket that an undone run had opened, or open it once more."""
+        desk, author = session.to_write(ticket), author_of(ctx)
+        if status == "closed":
+            text = "withdrawn: the run that opened this ticket was undone"
+            desk.close(ticket, key=key_of(ctx, "") + WITHDRAWN, text=text, author=author)
+            return Evidence(answer={"id": ticket, "status": status})
+        text = "open again: the checklist is done once more"
+        desk.reopen(ticket, key=key_of(ctx, ""), text=text, author=author)
+        return Evidence(answer={"id": ticket, "status": status}, outputs={"id": ticket}, undo={"id": ticket})
+
+    def _again(self, target: str, ticket: str, title: str) -> Change:
+        return Change(
+            action=self.name,
+            target=target,
+            identity=ticket,
+            before={"status": "closed"},
+            after={"status": "open"},
+            says={
+                "en": f"Ticket {ticket}, which was withdrawn, is opened again: {title}",
+                "de": f"Ticket {ticket}, das zurückgezogen war, wird wieder geöffnet: {title}",
+            },
+            effects=(Effect(Ref("ticket.ticket", ticket), {"status": "open"}),),
+            outputs={"id": ticket},
+            writes=(ticket,),
         )
 
     def verify(self, session: TicketSession, args: OpenArgs, change: Change, evidence: Evidence) -> str:
@@ -119,3 +149,11 @@ class Open(Action[OpenArgs]):
 
     def undo_plan(self, back: Change, evidence: Evidence, facts: Facts) -> Change:
         return status_remaining(back, facts)
+
+
+def _is_withdrawn(ticket: Mapping[str, Json]) -> bool:
+    """True where the last word on a closed ticket is that an undo closed it."""
+    comments = ticket.get("comments") or ()
+    return (
+        ticket["status"] == "closed" and bool(comments) and str(list(comments)[-1]["key"]).endswith(WITHDRAWN)
+    )
