@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -22,6 +23,7 @@ from runbook_exec.change import (
     Waiting,
     same,
 )
+from runbook_exec.diff import shown
 from runbook_exec.dn import canonical
 from runbook_exec.values import THIS
 
@@ -85,14 +87,17 @@ class Until(Action[UntilArgs]):
         now = facts.get(ref)
         target = f"{args.read} {args.of}"
         english, german = _subject(args)
-        is_so, ist_so = _wanted(args.has)
+        so = _wanted(args.has)
         if _is_so(now, args.has):
             return Change(
                 action=self.name,
                 target=target,
                 before={"ready": True},
                 after={"ready": True},
-                says={"en": f"{_capital(english)} is {is_so}", "de": f"{_capital(german)} ist {ist_so}"},
+                says={
+                    "en": f"{_capital(english)} {so.verb} {so.english}",
+                    "de": f"{_capital(german)} {so.verb_de} {so.german}",
+                },
                 outputs={"state": now},
             )
         return Change(
@@ -101,8 +106,8 @@ class Until(Action[UntilArgs]):
             before={"ready": False},
             after={"ready": True},
             says={
-                "en": f"Wait until {english} is {is_so}, at most {args.deadline}",
-                "de": f"Warten, bis {german} {ist_so} ist, höchstens {args.deadline}",
+                "en": f"Wait until {english} {so.verb} {so.english}, at most {args.deadline}",
+                "de": f"Warten, bis {german} {so.german} {so.verb_de}, höchstens {args.deadline}",
             },
             effects=(_effect(ref, now, args.has),),
             outputs={"state": Deferred(THIS, "state")},
@@ -110,11 +115,13 @@ class Until(Action[UntilArgs]):
 
     def apply(self, session: Any, args: UntilArgs, change: Change, ctx: Context) -> Waiting:
         english, german = _subject(args)
-        is_so, ist_so = _wanted(args.has)
-        not_yet = (
-            f"{german} ist noch nicht {ist_so}" if ctx.language == "de" else f"{english} is not {is_so} yet"
-        )
-        return Waiting(reason=not_yet, every=duration.seconds(args.every))
+        so = _wanted(args.has)
+        denied = "is not" if so.verb == "is" else "does not have"
+        not_yet = {
+            "en": f"{english} {denied} {so.english} yet",
+            "de": f"{german} {so.verb_de} noch nicht {so.german}",
+        }
+        return Waiting(reason=not_yet.get(ctx.language, not_yet["en"]), every=duration.seconds(args.every))
 
     def patience(self, args: UntilArgs) -> float:
         return duration.seconds(args.deadline)
@@ -155,15 +162,24 @@ def _subject(args: UntilArgs) -> tuple[str, str]:
     return f"{english} of {args.of}", f"{german} von {args.of}"
 
 
-def _wanted(has: Mapping[str, Json]) -> tuple[str, str]:
-    """What it is to be, after “is”, in English and German."""
+@dataclass(frozen=True)
+class _So:
+    """What a thing is to be, or to have, as the end of a sentence."""
+
+    verb: str
+    english: str
+    verb_de: str
+    german: str
+
+
+def _wanted(has: Mapping[str, Json]) -> _So:
     if not has:
-        return "there", "da"
-    parts = [
-        _OPEN[value] if name == "accountEnabled" and isinstance(value, bool) else (f"{name} = {value}",) * 2
-        for name, value in has.items()
-    ]
-    return " and ".join(en for en, _ in parts), " und ".join(de for _, de in parts)
+        return _So("is", "there", "ist", "da")
+    if has.keys() == {"accountEnabled"} and isinstance(has["accountEnabled"], bool):
+        english, german = _OPEN[has["accountEnabled"]]
+        return _So("is", english, "ist", german)
+    parts = [f"{name} = {shown(value)}" for name, value in has.items()]
+    return _So("has", " and ".join(parts), "hat", " und ".join(parts))
 
 
 def _capital(text: str) -> str:
