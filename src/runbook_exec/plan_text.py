@@ -132,10 +132,10 @@ class _Page:
     def _end(self) -> Iterator[str]:
         text = self.view.text
         written = "" if self.whole else " " + text["written"]
-        yield from self._wrapped(", ".join(self.view.totals) + "." + written, "", "bold")
-        if not self.brief:
-            legend = [f"{mark.sign} {meaning}" for mark, meaning in self.view.legend]
-            yield from self._rows(f"{text['legend']}:", legend)
+        totals = ", ".join(self.view.totals)
+        yield from self._wrapped(totals[:1].upper() + totals[1:] + "." + written, "", "bold")
+        legend = [f"{mark.sign} {meaning}" for mark, meaning in self.view.legend]
+        yield from self._rows(f"{text['legend']}:", legend)
         yield self.paint(f"{text['digest']} {self.view.digest[:12]}  ({self.view.digest})", "dim")
 
     def _rows(self, head: str, parts: list[str]) -> Iterator[str]:

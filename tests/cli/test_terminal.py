@@ -120,6 +120,17 @@ def test_keys_pressed_before_the_question_answer_nothing(project):
     assert "not confirmed" in terminal.screen
 
 
+def test_a_wait_is_told_in_one_language_and_once(project):
+    terminal = Terminal("run", "tidy", cwd=project, language="de")
+    terminal.sees("[j/n]:")
+    terminal.types("nein\n")
+    assert terminal.ends() == 10
+    told = terminal.screen[terminal.screen.index("Lauf ") :]
+    assert "eine Person muss bestätigen: Boden fegen" in told
+    assert "waits" not in told
+    assert "macht weiter" in terminal.screen
+
+
 def test_a_no_before_writing_begins_nothing(project):
     (project / "runbook.yaml").write_text(SETTINGS.format(asks="true"))
     terminal = Terminal("run", "tidy", cwd=project)

@@ -59,7 +59,7 @@ def status(*, as_json: bool) -> None:
     click.echo("running" if told["running"] else "not running; `runbook sandbox start` starts it")
     for name, value in told.items():
         if name != "running" and value:
-            click.echo(f"  {name}: {json.dumps(value, ensure_ascii=False)}")
+            _tell({name: value})
 
 
 @sandbox.command()
@@ -95,6 +95,8 @@ def fault(name: str | None, *, off: bool, times: int | None, figures: tuple[str,
         for known, says in faults.KNOWN.items():
             mark = click.style("on ", fg="yellow") if known in active else "off"
             click.echo(f"  {mark}  {known:<22} {says}")
+        click.echo("\nswitch on, for three occasions:  runbook sandbox fault graph-throttled --times 3")
+        click.echo("switch off:                      runbook sandbox fault graph-throttled --off")
         return
     process.fault(_folder(), name, off=off, times=times, figures=_figures(figures))
     click.echo(f"{name} is {'off' if off else 'on'}")
@@ -216,7 +218,7 @@ def demo(ctx: click.Context) -> int:
         "  the log                  runbook status, then runbook log RUN\n"
         "  account, licence, home,\n"
         "  mail and ticket          runbook sandbox look anna.berg\n"
-        "  make trouble             runbook sandbox fault\n"
+        "  make trouble             runbook sandbox fault, then `runbook sandbox reset` and a run\n"
         "  end it                   runbook sandbox stop"
     )
     return 0

@@ -47,6 +47,7 @@ _SAID: dict[str, tuple[str, str]] = {
     ),
     "rest": ("; the rest was not begun", "; der Rest wurde nicht begonnen"),
     "next": ("  next: {}", "  als Nächstes: {}"),
+    "goes on": ("`{}` goes on", "`{}` macht weiter"),
     "then": ("  then: {}", "  danach: {}"),
     "planned": ("planned", "geplant"),
     "found": ("found", "gefunden"),
@@ -96,8 +97,6 @@ _SAID: dict[str, tuple[str, str]] = {
     "status in doubt": ("in doubt", "ungeklärt"),
     "status done": ("done", "erledigt"),
     "status cancelled": ("cancelled", "abgebrochen"),
-    "status being undone": ("being undone", "wird zurückgenommen"),
-    "status undone": ("undone", "zurückgenommen"),
     "nothing back": (
         "Nothing is left to take back. No run was begun.",
         "Es ist nichts mehr zurückzunehmen. Kein Lauf wurde begonnen.",

@@ -351,7 +351,9 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
         return 0
     colour = "yellow" if status == "waiting" else "red"
     head = say(language, "ended", ended.id, say(language, f"status {status}"))
-    click.echo(click.style(head, fg=colour) + visible(ended.why))
+    awaited = [row.says for row in rows if row.status == "waiting" and row.says]
+    why = next((note for note in awaited if ended.why.endswith(note)), ended.why)
+    click.echo(click.style(head, fg=colour) + visible(why))
     if ended.is_over:
         click.echo(say(language, "story", ended.id))
         return EXITS[status]
@@ -361,9 +363,11 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
     )
     so_far = say(language, "so far", done, len(rows))
     click.echo(so_far + (say(language, "unsettled", unsettled) if unsettled else "") + say(language, "rest"))
-    if ended.next_move:
-        click.echo(say(language, "next", visible(ended.next_move)))
     going_on = f"runbook resume {ended.id}"
+    if ended.next_move:
+        plain = ended.next_move == f"`{going_on}` goes on"
+        move = say(language, "goes on", going_on) if plain else ended.next_move
+        click.echo(say(language, "next", visible(move)))
     if going_on not in ended.next_move:
         click.echo(say(language, "then", going_on))
     return EXITS[status]
