@@ -14,8 +14,8 @@ from runbook_exec.plan_line import Line
 def refusals(guards: Guards, lines: Sequence[Line], protected: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Why the lines may not be started; nothing if they may.
 
-    `protected` maps each class that a runbook may name to the far-side names in it. A
-    class that the environment does not know protects nobody, so it is refused.
+    `protected` maps each class to the far-side names in it. A class that the runbook counts
+    on and the environment does not know would protect nobody, so it is refused.
     """
     yield from too_many(guards, sum(line.counts for line in lines))
     for kind in guards.protected:
@@ -24,7 +24,7 @@ def refusals(guards: Guards, lines: Sequence[Line], protected: Mapping[str, Sequ
                 f"the environment does not say who is protected as {kind!r}; "
                 f"add it under protected: in runbook.yaml (an empty list if there is nobody)"
             )
-    yield from line_refusals(guards, lines, protected)
+    yield from line_refusals(lines, protected)
 
 
 def too_many(guards: Guards, changes: int) -> Iterator[str]:
@@ -33,14 +33,13 @@ def too_many(guards: Guards, changes: int) -> Iterator[str]:
         yield f"there would be {changes} changes, this runbook allows {guards.max_changes} (guards.max_changes)"
 
 
-def line_refusals(
-    guards: Guards, lines: Iterable[Line], protected: Mapping[str, Sequence[str]]
-) -> Iterator[str]:
+def line_refusals(lines: Iterable[Line], protected: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Why single lines may not be done: blocked, or their target is protected.
 
+    Whom the environment protects counts for every runbook, whatever the runbook lists.
     Whoever plans a LATER line exactly asks again with the concrete one.
     """
-    untouchable = {_known(name): kind for kind in guards.protected for name in protected.get(kind, ())}
+    untouchable = {_known(name): kind for kind, names in protected.items() for name in names}
     for line in lines:
         change = line.change
         if change is None:

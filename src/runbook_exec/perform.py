@@ -107,7 +107,7 @@ class _Doing:
         if line.change.blocked:
             raise self._failed(Refused(line.change.blocked, next_move=put_right(self.scribe.run.id)))
         begun = {label for label, record in self.scribe.run.steps.items() if record.change is not None}
-        refused = [*line_refusals(self.guards, [line], self.around.protected)]
+        refused = [*line_refusals([line], self.around.protected)]
         if line.counts:
             refused += too_many(self.guards, len(begun | {self.label}))
         if refused:

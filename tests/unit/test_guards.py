@@ -6,10 +6,7 @@ import pytest
 
 from runbook_exec.change import Change
 from runbook_exec.guards import line_refusals
-from runbook_exec.model import Guards
 from runbook_exec.plan_line import Line, Status
-
-GUARDS = Guards(max_changes=40, protected=("break-glass",))
 
 
 def refused(target: str, *protected: str, writes: tuple[str, ...] = (), identity: str | None = None) -> bool:
@@ -23,7 +20,7 @@ def refused(target: str, *protected: str, writes: tuple[str, ...] = (), identity
         identity=identity,
     )
     line = Line(step="s", title={}, section=0, status=Status.CHANGE, change=change)
-    return bool(list(line_refusals(GUARDS, [line], {"break-glass": protected})))
+    return bool(list(line_refusals([line], {"break-glass": protected})))
 
 
 @pytest.mark.parametrize(

@@ -307,6 +307,11 @@ def test_a_protected_object_is_not_touched_whatever_its_spelling(far, names):
     assert plan.refusals == ("step 'one' would change a, which is protected as crown",)
 
 
+def test_whom_the_environment_protects_is_protected_from_a_runbook_that_lists_nobody(far):
+    plan = planned(book(THING), far, protected={"crown": ["a"]})
+    assert plan.refusals == ("step 'one' would change a, which is protected as crown",)
+
+
 def test_a_protected_object_is_known_by_its_id_too(far):
     far.things["a"] = {"id": "ID-7"}
     plan = planned(book(THING, guards="{protected: [crown]}"), far, protected={"crown": ["id-7"]})
