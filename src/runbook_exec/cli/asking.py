@@ -49,16 +49,22 @@ def _asked(path: tuple[str, ...], schema: Mapping[str, Any], language: str) -> A
     click.echo(f"{'.'.join(path)}" + (f" – {about}" if about else ""))
     if options:
         click.echo(say(language, "one of", ", ".join(map(str, options))))
+    may_be_empty = "" if not list(check.problems("", schema, lambda _: "")) else None
     while True:
-        text = click.prompt("  ", prompt_suffix="> ", hide_input=schema.get("secret") is True)
+        text = click.prompt(
+            "  ",
+            prompt_suffix="> ",
+            hide_input=schema.get("secret") is True,
+            default=may_be_empty,
+            show_default=False,
+        )
         value = inputs.typed(text, schema)
         wrong = list(check.problems(value, schema, lambda _: ""))
         if not wrong:
             return value
         for problem in wrong:
-            click.echo(
-                f"  {visible(problem.what)}" + (f" ({problem.next_move})" if problem.next_move else "")
-            )
+            said_already = not problem.next_move or (about and about in problem.next_move)
+            click.echo(f"  {visible(problem.what)}" + ("" if said_already else f" ({problem.next_move})"))
 
 
 def _set(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

@@ -13,7 +13,7 @@ import click
 
 from runbook_exec import report
 from runbook_exec.cli.words import say
-from runbook_exec.journal import Event, Kind, Run, StepStatus
+from runbook_exec.journal import Event, Kind, Run, RunStatus, StepStatus
 from runbook_exec.model import Runbook
 from runbook_exec.visible import visible
 
@@ -34,6 +34,9 @@ class Checklist(Protocol):
     def watch(self, event: Event, run: Run) -> None: ...
 
     def say(self, step: str, text: str) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Tell something about the run as a whole."""
 
     def paused(self) -> Any:
         """A context in which the screen belongs to a question."""
@@ -62,6 +65,9 @@ class Lines:
             self._last[step] = text
             click.echo(f"    {step}: {visible(text)}")
 
+    def note(self, text: str) -> None:
+        click.echo(text, err=True)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         yield
@@ -76,6 +82,8 @@ class Live:
         self._saying: dict[str, str] = {}
         self._lock = threading.RLock()
         self._began = time.monotonic()
+        self._ends = False
+        self._note = ""
         self._picture = self._blank()
 
     def _blank(self) -> Any:
@@ -83,7 +91,8 @@ class Live:
         from rich.console import Console
         from rich.live import Live as Picture
 
-        return Picture(get_renderable=self._drawn, console=Console(highlight=False), refresh_per_second=8)
+        self._console = Console(highlight=False)
+        return Picture(get_renderable=self._drawn, console=self._console, refresh_per_second=8)
 
     def __enter__(self) -> Self:
         self._picture.start()
@@ -91,8 +100,14 @@ class Live:
 
     def __exit__(self, *_: object) -> None:
         self._saying.clear()
+        self._stop()
+
+    def _stop(self) -> None:
+        """Leave the whole checklist on the screen, however long it is."""
+        self._ends = True
         self._picture.refresh()
         self._picture.stop()
+        self._ends = False
 
     def watch(self, event: Event, run: Run) -> None:
         with self._lock:
@@ -104,9 +119,13 @@ class Live:
         with self._lock:
             self._saying[step] = text
 
+    def note(self, text: str) -> None:
+        with self._lock:
+            self._note = text
+
     @contextmanager
     def paused(self) -> Iterator[None]:
-        self._picture.stop()
+        self._stop()
         try:
             yield
         finally:
@@ -114,29 +133,61 @@ class Live:
             self._picture.start()
 
     def _drawn(self) -> Any:
+        """The checklist; while it moves, the part of it around what is being done that fits on the screen."""
         from rich.text import Text
 
         with self._lock:
             run, saying = self._run, dict(self._saying)
-        text = Text()
         if run is None:
-            return text
-        section = -1
-        for row in report.rows(run, self._runbook, self._language):
+            return Text()
+        lines: list[Text] = []
+        at, section = 0, -1
+        rows = list(report.rows(run, self._runbook, self._language))
+        working = {row.step for row in rows if row.status is StepStatus.BEGUN} | saying.keys()
+        if not working and run.status is RunStatus.RUNNING and not self._ends:
+            # Between two steps the next one is looked at, which may take a while.
+            working = {next((row.step for row in rows if row.status is StepStatus.PENDING), "")}
+        for row in rows:
             if row.section != section:
                 section = row.section
                 title = report.titled(self._runbook.sections[section].title, self._language)
-                text.append(f"\n{visible(title)}\n", style="bold")
-            busy = row.status is StepStatus.BEGUN or row.step in saying
-            mark = "◐◓◑◒"[int((time.monotonic() - self._began) * 8) % 4] if busy else report.MARKS[row.status]
-            colour = COLOURS.get(row.status, "dim" if not busy else "cyan")
-            text.append(f"  {mark} ", style=colour)
-            text.append(visible(row.title), style="" if busy or row.status.is_over else "dim")
-            told = saying.get(row.step, "" if busy else row.says)
-            if told:
-                text.append(f"  {visible(told)}", style="dim")
-            text.append(_took(row) + "\n", style="dim")
-        return text
+                lines += [Text(), Text(visible(title), style="bold")]
+            busy = row.step in working
+            at = len(lines) if busy or row.status.is_over else at
+            lines.append(self._line(row, saying.get(row.step, "" if busy else row.says), busy=busy))
+        note = [Text(self._note, style="yellow")] * bool(self._note)
+        if self._ends:
+            return Text("\n").join([*lines, *note, Text()])
+        shown = [*_window(lines, at, self._console.size.height - 1 - len(note)), *note]
+        return Text("\n", no_wrap=True, overflow="ellipsis").join(shown)
+
+    def _line(self, row: report.Row, told: str, *, busy: bool) -> Any:
+        from rich.text import Text
+
+        mark = "◐◓◑◒"[int((time.monotonic() - self._began) * 8) % 4] if busy else report.MARKS[row.status]
+        line = Text()
+        line.append(f"  {mark} ", style=COLOURS.get(row.status, "dim" if not busy else "cyan"))
+        line.append(visible(row.title), style="" if busy or row.status.is_over else "dim")
+        if told:
+            line.append(f"  {visible(told)}".replace("\n", " "), style="dim")
+        line.append(_took(row), style="dim")
+        return line
+
+
+def _window(lines: list[Any], at: int, height: int) -> list[Any]:
+    """As many lines as fit, with the one at `at` among them; dots stand for what is above and below."""
+    from rich.text import Text
+
+    if len(lines) <= height:
+        return lines
+    room = max(height - 2, 1)
+    start = min(max(at - room * 2 // 3, 0), len(lines) - room)
+    start = 0 if start == 1 else start  # one line is no more than the dots for it
+    above, below = (
+        [Text("  ⋮", style="dim")] * (start > 0),
+        [Text("  ⋮", style="dim")] * (start + room < len(lines)),
+    )
+    return [*above, *lines[start : start + room], *below]
 
 
 def _took(row: report.Row) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from runbook_exec.cli import asking, options
-from runbook_exec.cli.checklist import Lines, Live
+from runbook_exec.cli.checklist import Checklist, Lines, Live
 from runbook_exec.cli.consent import consents
 from runbook_exec.cli.words import say
 from runbook_exec.errors import EXIT_IN_DOUBT, EXIT_WAITING, Invalid, Refused
@@ -271,7 +271,7 @@ def watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) ->
     desk.ask = put
     if shown is not None:
         desk.watch, desk.say = shown.watch, shown.say
-    with _stopping_gently(desk, _noted(desk)):
+    with _stopping_gently(desk, shown or Lines(parsed, desk.language), _noted(desk)):
         if live is None:
             yield
             return
@@ -306,12 +306,12 @@ def _noted(desk: Any) -> Callable[[], str]:
 
 
 @contextmanager
-def _stopping_gently(desk: Any, run: Callable[[], str]) -> Iterator[None]:
+def _stopping_gently(desk: Any, shown: Checklist, run: Callable[[], str]) -> Iterator[None]:
     def asked(number: int, frame: Any) -> None:
         if desk.stop.is_set():
             raise KeyboardInterrupt
         desk.stop.set()
-        click.echo(say(desk.language, "stopping"), err=True)
+        shown.note(say(desk.language, "stopping"))
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
