@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runbook_exec.change import Json
 from runbook_exec.diff import Difference, Sign, cut, one_line, shown
 from runbook_exec.plan import Plan
 from runbook_exec.plan_view import Item, View, view
@@ -41,6 +42,8 @@ _OF_MARK = {
     Mark.GATE: "bold",
     Mark.BLOCKED: "refusal",
 }
+MOST_LINES = 30
+"""Of a letter that is shown line by line."""
 _LEFT = 6
 """Columns for the number and the mark."""
 
@@ -68,6 +71,18 @@ class _Paint:
 
     def __call__(self, text: str, style: str) -> str:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.colour and style and text else text
+
+
+def _is_letter(value: Json) -> bool:
+    """A text that people read, of several lines: shown whole, since nobody can read it back later.
+
+    Markup and longer texts are cut to one line; `--json` and `--html` hold them whole.
+    """
+    return (
+        isinstance(value, str)
+        and 1 < len(value.splitlines()) <= MOST_LINES
+        and not value.lstrip().startswith("<")
+    )
 
 
 class _Page:
@@ -113,7 +128,18 @@ class _Page:
         yield " " * _LEFT + self.paint(self._cut(head, self.width - _LEFT), "dim")
         names = max((len(one_line(each.name)) for each in item.differences), default=0)
         for each in item.differences:
-            yield self._difference(each, min(names, max(28, self.width * 2 // 5)))
+            width = min(names, max(28, self.width * 2 // 5))
+            if each.sign is Sign.SENT and not self.whole and _is_letter(each.after):
+                name = self._cut(one_line(each.name), width)
+                yield " " * (_LEFT + 2) + self.paint(f"{each.sign} {name}", _OF_SIGN[each.sign])
+                yield from self._letter(each.after)
+            else:
+                yield self._difference(each, width)
+
+    def _letter(self, text: str) -> Iterator[str]:
+        for line in text.splitlines():
+            for part in textwrap.wrap(one_line(line), self.width - _LEFT - 6) or [""]:
+                yield (" " * (_LEFT + 4) + self.paint(f"│ {part}", "dim")).rstrip()
 
     def _difference(self, each: Difference, names: int) -> str:
         name = self._cut(one_line(each.name), names).ljust(names)

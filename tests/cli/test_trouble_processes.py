@@ -59,9 +59,7 @@ def test_a_killed_run_is_told_as_one_and_goes_on_at_once(desk, waiting):
     desk.fault("sync-stopped", off=True)
     said = desk("resume", run, "--rehearse")
     assert said.code == 0, said.all
-    assert said.out.index("Make a first password – to be done again") < said.out.index(
-        "Set the first password –"
-    )
+    assert said.out.index("↻ Make a first password") < said.out.index("↻ Set the first password")
     settled(desk, joiner, run)
 
 

@@ -12,7 +12,6 @@ from typing import Any, Protocol, Self
 import click
 
 from runbook_exec import report
-from runbook_exec.cli.words import say
 from runbook_exec.journal import Event, Kind, Run, RunStatus, StepStatus
 from runbook_exec.model import Runbook
 from runbook_exec.visible import visible
@@ -56,8 +55,7 @@ class Lines:
             return
         row = next(row for row in report.rows(run, self._runbook, self._language) if row.step == label)
         mark = click.style(report.MARKS[row.status], fg=COLOURS.get(row.status))
-        told = say(self._language, "again") if event.kind == Kind.REOPENED else row.says
-        says = f" – {visible(told)}" if told else ""
+        says = f" – {visible(row.says)}" if row.says else ""
         click.echo(f"{mark} {visible(row.title)}{says}{_took(row)}")
 
     def say(self, step: str, text: str) -> None:

@@ -87,10 +87,6 @@ _SAID: dict[str, tuple[str, str]] = {
         "nobody works on it any more; `runbook resume {}` looks at what was begun, and goes on",
         "niemand arbeitet mehr daran; `runbook resume {}` sieht nach, was begonnen wurde, und macht weiter",
     ),
-    "again": (
-        "to be done again: its secret was in memory only",
-        "noch einmal: das Geheimnis war nur im Arbeitsspeicher",
-    ),
     "status failed": ("failed", "fehlgeschlagen"),
     "status drifted": ("no longer as planned", "nicht mehr wie geplant"),
     "status refused": ("refused", "abgelehnt"),
