@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import msgspec
 
 from runbook_exec.change import Change, Evidence, Facts, Irreversible, Json, Nature, Ref, State, Waiting
-from runbook_exec.errors import Invalid
+from runbook_exec.errors import Invalid, RunbookError
 from runbook_exec.secret import Secret
 
 ACTIONS_PACKAGE = "runbook_exec.actions"
@@ -58,6 +58,12 @@ class Finding:
     ok: bool
     what: str
     next_move: str = ""
+
+    @classmethod
+    def of(cls, error: RunbookError) -> Finding:
+        """What an error tells, with the far side that it comes from."""
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        return cls(ok=False, what=what, next_move=error.next_move)
 
 
 ADDED = frozenset({"client", "project"})

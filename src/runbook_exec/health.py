@@ -33,7 +33,7 @@ def examine(project: Project, environment: Environment) -> Iterator[tuple[str, F
             try:
                 findings = provider.check(environment.connection(name, write=write), asked)
             except RunbookError as error:
-                findings = [Finding(ok=False, what=error.what, next_move=error.next_move)]
+                findings = [Finding.of(error)]
             for finding in findings:
                 yield f"{name}, {label}", finding
 

@@ -276,4 +276,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Invalid(f"cannot be read: {error.strerror}", where=str(path)) from error
+        raise Invalid(
+            f"cannot be read: {error.strerror}",
+            where=str(path),
+            next_move="correct the name in runbook.yaml, or make the file readable for whoever runs this",
+        ) from error

@@ -43,7 +43,7 @@ def _findings(values: Mapping[str, Json]) -> Iterator[Finding]:
         with opened(values, write=False) as session:
             yield from _hosts(session, session.ping())
     except RunbookError as error:
-        yield Finding(ok=False, what=f"{error.where}: {error.what}".lstrip(": "), next_move=error.next_move)
+        yield Finding.of(error)
 
 
 def _files(made: Connection) -> Iterator[Finding]:

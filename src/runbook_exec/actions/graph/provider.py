@@ -56,7 +56,7 @@ class GraphProvider:
                 granted = session.wire.roles()
                 return [*_answers(session), *_measured(granted, rights)]
         except RunbookError as error:
-            return [Finding(ok=False, what=error.what, next_move=error.next_move)]
+            return [Finding.of(error)]
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class MailProvider:
             )
             found.append(Finding(ok=True, what=line_to(connection).try_out()))
         except RunbookError as error:
-            found.append(Finding(ok=False, what=error.what, next_move=error.next_move))
+            found.append(Finding.of(error))
         return found
 
 

@@ -75,7 +75,7 @@ class TicketProvider:
             with open_desk(connection, write=False) as desk:
                 return [Finding(ok=True, what=desk.about())]
         except RunbookError as error:
-            return [Finding(ok=False, what=error.what, next_move=error.next_move)]
+            return [Finding.of(error)]
 
 
 def key_of(ctx: Context, given: str) -> str:
