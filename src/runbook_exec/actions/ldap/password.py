@@ -77,7 +77,7 @@ class Password(Action[PasswordArgs]):
             after={"password": args.password, "must_change": args.must_change},
             says={
                 "en": f"{who} gets a new password" + (then["en"] if args.must_change else ""),
-                "de": f"{who} erhält ein neues Passwort" + (then["de"] if args.must_change else ""),
+                "de": f"{who} erhält ein neues Kennwort" + (then["de"] if args.must_change else ""),
             },
             effects=(Effect(target.entry(dn), {"locked": False} if spoken.password_opens else {}),),
             writes=(dn,),
