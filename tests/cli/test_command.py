@@ -193,6 +193,15 @@ def test_the_log_is_checked_before_it_is_shown(project):
     assert "event 2" in bad.stderr
 
 
+def test_the_log_of_a_person_says_which_day_it_was_and_shows_no_json(project):
+    runbook("run", "tidy", "-i", "room=kitchen", "--yes", cwd=project)
+    run = json.loads(runbook("status", "--json", cwd=project).stdout)[0]
+    first, *events, _, end = runbook("log", run["run"], cwd=project).stdout.splitlines()
+    assert first == f"{run['started'][:10]}, times in UTC"
+    assert not [line for line in events if "{" in line]
+    assert "the chain holds" in end
+
+
 def test_rehearse_is_refused_outside_the_sandbox(project):
     out = runbook("run", "tidy", "-i", "room=kitchen", "--yes", "--rehearse", cwd=project)
     assert out.returncode == 3

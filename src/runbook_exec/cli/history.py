@@ -116,10 +116,14 @@ def log(run_id: str, *, as_json: bool, **given: Any) -> None:
     found = app.find(run_id)
     events = app.store.events(found)
     app.run(found)
+    day = ""
     for event in events:
         if as_json:
             click.echo(json.dumps(dataclasses.asdict(event), ensure_ascii=False))
             continue
+        if event.at[:10] != day:
+            day = event.at[:10]
+            click.echo(click.style(f"{day}, times in UTC", bold=True))
         click.echo(visible(_line(event)))
     if not as_json:
         click.echo(f"\n{len(events)} events; the chain holds, head {events[-1].hash[:16]}")
@@ -135,19 +139,30 @@ def _line(event: Any) -> str:
     elif event.kind == "step.intent":
         told = f"{body['change']['action']} → {body['change']['target']}"
     elif event.kind == "step.result":
-        told = json.dumps(body["evidence"], ensure_ascii=False) if body.get("evidence") else ""
+        told = _flat(body.get("evidence") or {})
     elif event.kind == "step.evidence":
-        told = json.dumps(body["evidence"], ensure_ascii=False)
+        told = _flat(body["evidence"])
     elif event.kind == "run.started":
         told = f"{body['runbook']} for {body['subject']} in {body['environment']}, asked for by {body['requester']}"
     elif event.kind == "run.planned":
-        told = f"{body['changes']} changes, digest {body['digest']}"
+        told = f"{body['changes']} changes, digest {body['digest'][:12]}"
     elif "verdict" in body:
         step, acted = body["gate"], f" for {body['delegated_for']}" if body["delegated_for"] else ""
         told = f"{body['verdict']} by {body['person']}{acted} ({body['way']}): {body['reason']}"
     else:
         told = body.get("reason") or body.get("note") or body.get("why") or ""
     return f"{event.seq:>4}  {clock}  {event.kind:<14} {step:<16} {told}".rstrip()
+
+
+def _flat(evidence: Any) -> str:
+    """What was seen, on one line: names and values, without the quotes of a program."""
+    if not isinstance(evidence, dict):
+        return json.dumps(evidence, ensure_ascii=False)
+    return " · ".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in evidence.items()
+        if value != ""
+    )
 
 
 def run_json(run: Any, runbook: Any) -> dict[str, Any]:
