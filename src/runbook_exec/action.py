@@ -58,6 +58,8 @@ class Finding:
     ok: bool
     what: str
     next_move: str = ""
+    known: bool = True
+    """False where nothing is wrong as far as can be told, and it cannot be told from here."""
 
     @classmethod
     def of(cls, error: RunbookError) -> Finding:

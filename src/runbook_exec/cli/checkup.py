@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runbook_exec.cli import options
 from runbook_exec.visible import visible
+
+if TYPE_CHECKING:
+    from runbook_exec.action import Finding
 
 
 @click.command()
@@ -36,11 +40,17 @@ def doctor(*, environment: str | None, as_json: bool, gates: bool) -> int:
     if as_json:
         click.echo(
             json.dumps(
-                [{"connection": name, "ok": f.ok, "what": f.what, "next": f.next_move} for name, f in found]
+                [
+                    {"connection": name, "ok": f.ok, "known": f.known, "what": f.what, "next": f.next_move}
+                    for name, f in found
+                ],
+                ensure_ascii=False,
+                indent=2,
             )
         )
     else:
-        _print(found)
+        for line in shown(found, colour=True):
+            click.echo(line)  # which drops the colours where nobody sees them
     return 0 if all(finding.ok for _, finding in found) else 4
 
 
@@ -98,15 +108,23 @@ def _print_gate(title: str, absences: list[Any]) -> None:
             )
 
 
-def _print(found: list[tuple[str, Any]]) -> None:
+def shown(found: list[tuple[str, Finding]], *, colour: bool = False) -> Iterator[str]:
+    """The findings, connection by connection, and how many need somebody."""
+
+    def painted(text: str, **style: Any) -> str:
+        return click.style(text, **style) if colour else text
+
     last = ""
     for name, finding in found:
         if name != last:
-            click.echo(click.style(name, bold=True))
+            yield painted(name, bold=True)
             last = name
-        mark = click.style("✓", fg="green") if finding.ok else click.style("✗", fg="red")
-        click.echo(f"  {mark} {visible(finding.what)}")
+        mark, tint = ("✗", "red") if not finding.ok else ("✓", "green") if finding.known else ("?", "yellow")
+        yield f"  {painted(mark, fg=tint)} {visible(finding.what)}"
         if finding.next_move and not finding.ok:
-            click.echo(f"      next: {visible(finding.next_move)}")
+            yield f"      next: {visible(finding.next_move)}"
     wrong = sum(not finding.ok for _, finding in found)
-    click.echo(f"\n{len(found)} checks, {wrong} to mend" if wrong else f"\n{len(found)} checks, all well")
+    unknown = sum(finding.ok and not finding.known for _, finding in found)
+    end = f"{wrong} to mend" if wrong else "all well"
+    yield ""
+    yield f"{len(found)} checks, {end}" + (f", {unknown} nobody can tell from here (?)" if unknown else "")

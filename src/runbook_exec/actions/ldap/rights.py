@@ -83,7 +83,9 @@ def _missing(session: LdapSession, rights: Rights) -> Iterator[Finding]:
         elif thing.lower() not in known[verb]:
             yield Finding(ok=False, what=f"may not {right} below {below}", next_move=f"delegate: {right}")
     if unknown:
-        yield Finding(ok=True, what=f"needed, and not to be found out from here: {', '.join(unknown)}")
+        yield Finding(
+            ok=True, known=False, what=f"needed, and not to be found out from here: {', '.join(unknown)}"
+        )
     if not needed and known and any(known.values()):
         yield Finding(
             ok=True,
