@@ -48,7 +48,10 @@ def measure() -> Iterator[Ratio]:
 
 
 def waits(pairs: list[tuple[float, float]], *, steps: int, seen: int) -> Ratio:
-    """Round trips waited for: the time that latency adds, in units of one latency."""
+    """Round trips waited for: the time that latency adds, in units of one latency.
+
+    Judged by the cloud's log too: the clock misses a wait that other work hides.
+    """
     trips = [(slow - quick) / LATENCY for slow, quick in pairs]
     middle = statistics.median(trips)
     return Ratio(
@@ -61,7 +64,7 @@ def waits(pairs: list[tuple[float, float]], *, steps: int, seen: int) -> Ratio:
         low=min(trips),
         high=max(trips),
         runs=len(pairs),
-        within=round(middle) <= AT_MOST,
+        within=max(middle, seen) <= AT_MOST,
         unit="round trips",
         note=f"the cloud's log shows {seen} bursts of requests; the token is one more, which the double does not delay",
     )

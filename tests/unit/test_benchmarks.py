@@ -78,6 +78,10 @@ def test_waiting_is_counted_in_round_trips(load):
     assert "3.10 round trips" in load("harness").table([found])
 
 
+def test_round_trips_that_other_work_hides_from_the_clock_count(load):
+    assert not load("bench_latency").waits([(1.0, 1.0)], steps=20, seen=5).within
+
+
 def test_requests_that_come_together_are_one_burst(load):
     bursts = load("bench_latency").bursts
     assert bursts([10.0, 12.5, 10.01, 12.51, 11.3], gap=0.5) == 3
