@@ -173,8 +173,8 @@ class Change:
     """Values for later steps, as far as known; `Deferred` for those that the far side makes."""
     request: Mapping[str, Json] | None = None
     """The exact request, for BLIND changes."""
-    notes: tuple[str, ...] = ()
-    """What a reader must know: what check mode skipped, which assumption was made."""
+    notes: tuple[str | Words, ...] = ()
+    """What a reader must know: what check mode skipped, which assumption was made; as a text or by language."""
     destructive: bool = False
     blocked: str = ""
     """Why this cannot be applied (no licence left, protected object); the plan refuses to start."""

@@ -37,7 +37,7 @@ def line_body(line: Line) -> dict[str, Json]:
         "certainty": line.certainty.value,
         "what": line_identity(line),
         "says": dict(change.says) if change else None,
-        "notes": list(change.notes) if change else [],
+        "notes": [note if isinstance(note, str) else dict(note) for note in change.notes] if change else [],
         "envelope": plain(line.envelope),
         "gate": gate_body(line.gate) if line.gate else None,
         "irreversible": line.irreversible,

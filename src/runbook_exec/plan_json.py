@@ -139,7 +139,7 @@ def _line(line: Line) -> LineDocument:
         needs=line.needs,
         reason=line.reason,
         gate=gate_body(line.gate) if line.gate else None,
-        notes=list(change.notes) if change else [],
+        notes=[note if isinstance(note, str) else note["en"] for note in change.notes] if change else [],
         irreversible=line.irreversible,
         destructive=bool(change and change.destructive),
         blocked=change.blocked if change else "",

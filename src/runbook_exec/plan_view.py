@@ -158,7 +158,7 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
         together = [s.id for s in steps.values() if s.parallel == step.parallel and s.id != step.id]
         yield f"{text['together']}: {', '.join(together)}" if together else text["together"]
     if line.change:
-        yield from (one_line(note) for note in line.change.notes)
+        yield from (one_line(note if isinstance(note, str) else text.of(note)) for note in line.change.notes)
 
 
 def _warnings(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:

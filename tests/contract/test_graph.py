@@ -191,7 +191,7 @@ def test_an_access_pass_is_made_replaced_and_ended(graph):
     with graph.session() as session:
         _, first = done(session, "graph.access_pass", user=ANNA)
         change, second = done(session, "graph.access_pass", user=ANNA, lifetime="2h")
-        assert change.notes == ("it ends the pass that is there",)
+        assert [note["en"] for note in change.notes] == ["it ends the pass that is there"]
         assert first.outputs["access_pass"].reveal() != second.outputs["access_pass"].reveal()
         passes = read(session, "graph.access_passes", ANNA)["passes"]
         assert [entry["lifetimeInMinutes"] for entry in passes] == [120]

@@ -13,7 +13,7 @@ from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import LAG, Session, awaited
-from runbook_exec.change import Change, Deferred, Evidence, Facts, Irreversible, Json, Ref
+from runbook_exec.change import Change, Deferred, Evidence, Facts, Irreversible, Json, Ref, Words
 from runbook_exec.errors import Invalid
 from runbook_exec.secret import Secret
 from runbook_exec.values import THIS
@@ -75,9 +75,18 @@ class AccessPass(Action[AccessPassArgs]):
         minutes = _minutes(args)
         start = _start(args.valid_from)
         old = _old(user, facts.get(Ref("graph.access_passes", key)))
-        notes = ["it ends the pass that is there"] if isinstance(old, dict) else []
+        notes: list[Words] = []
+        if isinstance(old, dict):
+            notes.append(
+                {"en": "it ends the pass that is there", "de": "er beendet den vorhandenen Zugriffspass"}
+            )
         if person.is_assumed(user):
-            notes.append("whether the policy lets this person use it is checked when the account exists")
+            notes.append(
+                {
+                    "en": "whether the policy lets this person use it is checked when the account exists",
+                    "de": "ob die Richtlinie ihn dieser Person erlaubt, wird geprüft, sobald es das Konto gibt",
+                }
+            )
         who = person.called(user, key)
         return Change(
             action=self.name,

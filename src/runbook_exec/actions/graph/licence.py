@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
@@ -12,7 +12,7 @@ from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import Session
-from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, State, same
+from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, State, Words, same
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.way_back import remaining
 
@@ -76,7 +76,12 @@ class Licence(Action[LicenceArgs]):
             before[LOCATION], after[LOCATION] = location, args.usage_location
         elif not args.usage_location and any(after.get(part) for part in args.add):
             if isinstance(location, Deferred):
-                notes.append("the usage location must be set by then, since this step sets none")
+                notes.append(
+                    {
+                        "en": "the usage location must be set by then, since this step sets none",
+                        "de": "das Nutzungsland muss bis dahin gesetzt sein, denn dieser Punkt setzt keines",
+                    }
+                )
             elif not location:
                 blocked.append(f"{person.called(user, key)} has no usage location: give usage_location: DE")
         return Change(
@@ -229,20 +234,28 @@ def _inherited(args: LicenceArgs, held: _Held) -> list[str]:
     ]
 
 
-def _notes(args: LicenceArgs, held: _Held, after: Mapping[str, Json], skus: Mapping[str, Any]) -> list[str]:
-    notes = [
-        f"{part} is already inherited from a group" for part in args.add if same(held.source(part), "group")
-    ]
-    notes += [
-        f"{part}: {skus[part]['free'] - 1} seats of {skus[part]['enabled'] + skus[part]['warning']} stay free"
-        for part, source in after.items()
-        if source == "direct" and skus[part]["free"] > 0
-    ]
-    return notes + [
-        f"{part}: the subscription has run out and lives on in its grace period"
-        for part in args.add
-        if skus[part]["warning"] and not skus[part]["enabled"]
-    ]
+def _notes(
+    args: LicenceArgs, held: _Held, after: Mapping[str, Json], skus: Mapping[str, Any]
+) -> Iterator[Words]:
+    for part in args.add:
+        if same(held.source(part), "group"):
+            yield {
+                "en": f"{part} is already inherited from a group",
+                "de": f"{part} kommt schon über eine Gruppe",
+            }
+    for part, source in after.items():
+        if source == "direct" and (free := skus[part]["free"]) > 0:
+            of = skus[part]["enabled"] + skus[part]["warning"]
+            yield {
+                "en": f"{part}: {free - 1} of {of} seats stay free",
+                "de": f"{part}: {free - 1} von {of} Plätzen bleiben frei",
+            }
+    for part in args.add:
+        if skus[part]["warning"] and not skus[part]["enabled"]:
+            yield {
+                "en": f"{part}: the subscription has run out and lives on in its grace period",
+                "de": f"{part}: das Abonnement ist abgelaufen und lebt in der Nachfrist weiter",
+            }
 
 
 def _effects(
