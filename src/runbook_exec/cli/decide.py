@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from runbook_exec.cli import options
 from runbook_exec.visible import visible
 
-_reason = click.option("--reason", prompt="Why", help="Kept in the record, with your name.")
+_reason = click.option(
+    "--reason", default="", help="Kept in the record, with your name; else it is asked for."
+)
 
 
 @click.command()
@@ -31,6 +35,7 @@ def resolve(run_id: str, step: str, how: str, reason: str, environment: str | No
 
     app = options.open_app({"environment": environment})
     found = app.find(run_id)
+    reason = reason or _why(app, found)
     if how == "abort":
         conduct.resolve(app, found, step, how=Word.DONE, reason=f"not settled, the run is ended: {reason}")
         conduct.cancel(app, found, reason=reason)
@@ -54,5 +59,11 @@ def cancel(run_id: str, reason: str, environment: str | None) -> None:
 
     app = options.open_app({"environment": environment})
     found = app.find(run_id)
+    reason = reason or _why(app, found)
     conduct.cancel(app, found, reason=reason)
     click.echo(f"run {found} is cancelled")
+
+
+def _why(app: Any, run: str) -> str:
+    """The reason, asked for; nobody is asked about a run that is over, which is refused anyway."""
+    return "" if app.run(run).is_over else str(click.prompt("Why"))
