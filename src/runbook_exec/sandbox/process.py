@@ -22,7 +22,6 @@ from typing import Any
 
 from runbook_exec.errors import Failed, Unreachable
 from runbook_exec.sandbox.faults import Faults
-from runbook_exec.sandbox.look import look_person
 from runbook_exec.sandbox.server import LOCK, RUNNING
 from runbook_exec.sandbox.shelf import Shelf
 
@@ -160,6 +159,13 @@ def fault(
             faults.off(name)
         else:
             faults.on(name, times=times, **(figures or {}))
+
+
+def look_person(folder: Path, who: str) -> dict[str, Any]:
+    """What every far side holds about a person; imports the doubles, which nothing else here needs."""
+    from runbook_exec.sandbox import look
+
+    return look.look_person(folder, who)
 
 
 def _trouble(folder: Path) -> str:
