@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,17 +99,21 @@ class Bench:
         lease = self.store.acquire(run, owner="p2", now=1, until=0)
         found = replay(self.store.events(run))
         scribe = self._scribe(found, lease)
-        scribe.add(Kind.RESUMED, {})
-        for label in recover.to_reopen(runbook, scribe.run):
-            scribe.add(Kind.REOPENED, {"step": label, "reason": "lost"})
+        self._take_up(runbook, scribe)
         if replan:
             scribe.add(Kind.PLANNED, _plan_body(self.plan(runbook, **inputs)))
         return self._advance(runbook, scribe, {**lost_secrets(found.started["inputs"]), **inputs})
+
+    def _take_up(self, runbook: load.Runbook, scribe: Scribe) -> None:
+        scribe.add(Kind.RESUMED, {})
+        for label in recover.to_reopen(runbook, scribe.run):
+            scribe.add(Kind.REOPENED, {"step": label, "reason": "lost"})
 
     def replan(self, runbook: load.Runbook, *, run: str = "r1", **inputs: Any) -> Run:
         """Go on with a new plan for what is left, agreed to as it is."""
         lease = self.store.acquire(run, owner="p4", now=1, until=0)
         scribe = self._scribe(replay(self.store.events(run)), lease)
+        self._take_up(runbook, scribe)
         scope = Scope(inputs=inputs, site={}, run={"id": "r1"})
         scope.outputs.update(outputs_so_far(runbook, scribe.run))
         plan = make_plan(
@@ -132,6 +137,7 @@ class Bench:
         return scribe.add(Kind.RESOLVED, {"step": step, "how": how.value, "reason": "looked"})
 
     def _scribe(self, run: Run, lease: Any) -> Scribe:
+        self._lease = lease
         return Scribe(
             run,
             lambda event, over: self.store.append(event, lease, over=over),
@@ -149,7 +155,7 @@ class Bench:
             say=lambda step, text: self.said.append((step, text)),
             ask=self.answer,
             story=lambda run: report.story(run, runbook, "en"),
-            still_ours=lambda: None,
+            still_ours=partial(self.store.check, self._lease),
             protected=self.protected,
             project=self.folder,
             language="en",

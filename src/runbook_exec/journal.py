@@ -419,11 +419,6 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
     return record
 
 
-def _replanned(record: StepRecord) -> StepRecord:
-    """A conflict is settled by a new plan that was agreed to: it shows what becomes of the step."""
-    return _pending(record, "planned again") if record.status is StepStatus.DRIFTED else record
-
-
 def _pending(record: StepRecord, reason: str) -> StepRecord:
     """To be done again from the start; who confirmed it did so for what was then."""
     return replace(record, status=StepStatus.PENDING, note=reason, change=None, begun_at="", confirmed_by=())

@@ -109,16 +109,26 @@ class MemorySession:
 
     def put(self, key: str, state: Mapping[str, Json] | None) -> None:
         """Make a thing be so (None: gone), with the trouble that was ordered."""
-        if key not in self._permitted:
-            raise Refused(f"{key} is not in the plan")
+        with self._troubled(key):
+            self.far.writes.append(key)
+            if state is None:
+                self.far.things.pop(key, None)
+            else:
+                self.far.things[key] = copy.deepcopy(dict(state))
+
+    def post(self, mail: Mapping[str, Json]) -> None:
+        """Send a mail, with the trouble that was ordered."""
+        with self._troubled(str(mail["to"])):
+            self.far.mails.append(dict(mail))
+
+    @contextmanager
+    def _troubled(self, name: str) -> Iterator[None]:
+        if name not in self._permitted:
+            raise Refused(f"{name} is not in the plan")
         when, error = self.far.trouble.pop(0) if self.far.trouble else ("", None)
         if error and when == "before":
             raise error
-        self.far.writes.append(key)
-        if state is None:
-            self.far.things.pop(key, None)
-        else:
-            self.far.things[key] = copy.deepcopy(dict(state))
+        yield
         if error:
             raise error
 
@@ -309,7 +319,7 @@ class Mail(Action[MailArgs]):
         )
 
     def apply(self, session: MemorySession, args: MailArgs, change: Change, ctx: Context) -> Evidence:
-        session.far.mails.append(dict(change.request or {}))
+        session.post(change.request or {})
         return Evidence(answer={"status": 250})
 
     def undo(self, change: Change, evidence: Evidence) -> Irreversible:
