@@ -124,7 +124,9 @@ def test_what_a_colleague_did_to_the_account_keeps_it_in_its_place(desk):
         connection.modify(dn, {"telephoneNumber": [("MODIFY_ADD", ["+49 202 555 17"])]})
     said = undone(desk, joiner)
     assert "stays, since somebody changed it after the run: telephoneNumber" in said.out
-    assert "account: changed by somebody else since, so it stays: telephoneNumber is +49 202 555 17" in said.out
+    assert (
+        "account: changed by somebody else since, so it stays: telephoneNumber is +49 202 555 17" in said.out
+    )
     assert joiner.entry["telephoneNumber"] == ["+49 202 555 17"]
     assert not joiner.entry["memberOf"]
     with desk.ldap() as connection:

@@ -18,7 +18,11 @@ from runbook_exec.secret import Secret
 def test_a_secret_is_taken_off_the_screen_however_long_it_is(monkeypatch, capsys, length, rows):
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(click, "prompt", lambda *_, **__: "")
-    monkeypatch.setattr(click, "confirm", lambda *_, **__: True)
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: "y")
     asking.ask(Question(title="Hand over", reveal={"Password": Secret("x" * length)}), "mia", "en")
     assert f"\x1b[{rows}A\x1b[J" in capsys.readouterr().out
+
+
+def test_whoever_never_answers_has_said_no(monkeypatch):
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: "")
+    assert asking.ask(Question(title="Hand over"), "mia", "en") is None
