@@ -164,16 +164,17 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
 def _warnings(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
     if line.change and line.change.blocked:
         yield one_line(f"{text['blocked']}: {line.change.blocked}")
+    step = steps.get(line.step.partition("[")[0])
+    local = step.irreversible_in.get(text.language) if step else None
     if line.status is Status.LOST:
-        yield one_line(f"{text['lost']}: {line.reason}")
+        reason = line.reason.replace(line.irreversible, local) if local else line.reason
+        yield one_line(f"{text['lost']}: {reason}")
     for name, value in line.change.conflicts.items() if line.change else ():
         yield one_line(
             f"{text['kept']}: {name}: {text['found']} {shown(value['found'])}, {text['left']} {shown(value['left'])}"
         )
     if line.irreversible and line.counts:
-        step = steps.get(line.step.partition("[")[0])
-        reason = step.irreversible_in.get(text.language) if step else None
-        yield one_line(f"{text['irreversible']}: {reason or line.irreversible}")
+        yield one_line(f"{text['irreversible']}: {local or line.irreversible}")
     if line.change and line.change.destructive and not line.change.is_empty:
         yield text["destructive"]
 

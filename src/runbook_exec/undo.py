@@ -12,9 +12,10 @@ from typing import Any
 
 from runbook_exec import guards
 from runbook_exec.action import Action, find
-from runbook_exec.change import Certainty, Change, Effect, Evidence, Facts, Irreversible, Json, Nature, Ref
+from runbook_exec.change import Change, Evidence, Facts, Irreversible, Json, Nature, Ref
 from runbook_exec.diff import one_line, shown
 from runbook_exec.errors import Failed, Invalid, Refused, RunbookError, Transient
+from runbook_exec.images import change_of
 from runbook_exec.journal import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.known import Known, Read
 from runbook_exec.model import OnFailure, Runbook, Step
@@ -92,59 +93,6 @@ def _may_have_happened(record: StepRecord, nature: Nature) -> bool:
     return record.happened or record.status in UNSETTLED
 
 
-def change_of(record: StepRecord) -> Change | None:
-    """What a step changed in all its attempts together, as its intents say; None where there was none.
-
-    A value that several attempts name was last as the newest of them found it. Something that
-    an attempt was to make counts as made by this run, unless a new plan found it there.
-    """
-    images = [image for image in record.images if image is not None]
-    if not images:
-        return None
-    made = images[0]["before"] is None
-    before: dict[str, Json] = {}
-    after: dict[str, Json] = {}
-    fresh = False
-    for image in record.images:
-        if image is None:
-            fresh = True
-            continue
-        made = made and not (fresh and image["before"] is not None)
-        before |= image["before"] or {}
-        after |= image["after"] or {}
-    last = images[-1]
-    whole = {
-        **last,
-        "says": images[0]["says"],
-        "before": None if made else before,
-        "after": None if last["after"] is None else after,
-        "identity": last["identity"] or images[0]["identity"],
-        "involves": {k: v for image in images for k, v in (image.get("involves") or {}).items()},
-    }
-    return _change(whole, [image for image in images if "reads" in image])
-
-
-def _change(body: Mapping[str, Any], images: Sequence[Mapping[str, Any]]) -> Change:
-    refs = dict.fromkeys(Ref(kind, key) for image in images for kind, key in image["reads"])
-    names = [name for image in images for name in image["writes"]]
-    if not images:  # written before these were kept: the names that the change itself holds
-        names = [body["target"], body["identity"], *(body["after"] or {})]
-    return Change(
-        action=body["action"],
-        target=body["target"],
-        identity=body["identity"],
-        involves=lost_secrets(body.get("involves") or {}),
-        before=lost_secrets(body["before"]),
-        after=lost_secrets(body["after"]),
-        says=body["says"],
-        certainty=Certainty(body["certainty"]),
-        effects=tuple(Effect(ref, {}) for ref in refs),
-        writes=tuple(dict.fromkeys(str(name) for name in names if name)),
-        request=body["request"],
-        destructive=body["destructive"],
-    )
-
-
 def line(way: Way, section: int, read: Read) -> Line:
     """What of a way back is still to be done, from a fresh read."""
     common: dict[str, Any] = {
@@ -157,7 +105,7 @@ def line(way: Way, section: int, read: Read) -> Line:
     if isinstance(way.back, Irreversible):
         why = way.step.irreversible or way.back.reason
         doubt = "it was begun, and nobody knows whether it happened; " if way.doubtful else ""
-        return Line(status=Status.LOST, reason=doubt + why, **common)
+        return Line(status=Status.LOST, reason=doubt + why, irreversible=way.step.irreversible, **common)
     try:
         left = _left(way, way.back, read)
     except (Refused, Failed) as error:

@@ -97,9 +97,7 @@ def where_wanted(app: App, runbook: Runbook, run: Run) -> Run:
     app.desk.say(_failed(run), f"{run.why}; taking back what this run did")
     try:
         # Whoever approved the run approved that it is taken back where this step fails.
-        made = plan(app, run.id, gates=False)
-        if not made.plan.is_empty or undo_says_something(made.plan):
-            begin(app, made)
+        begin(app, plan(app, run.id, gates=False))
         return app.run(run.id)
     except (JournalError, Busy):
         raise
@@ -112,11 +110,6 @@ def where_wanted(app: App, runbook: Runbook, run: Run) -> Run:
                 "kind": error.kind,
             }
             return pen(app, app.run(run.id), lease).add(Kind.STOPPED, body)
-
-
-def undo_says_something(made: Plan) -> bool:
-    """Whether a plan has a line at all."""
-    return bool(made.lines)
 
 
 def about(run: Run) -> str:
@@ -164,7 +157,7 @@ def _refuse_environment(app: App, run: Run) -> None:
 # Planning and doing
 
 
-def _planned(app: App, run: Run, backs: list[undo.Way], *, gates: bool = True, start: str = "") -> Plan:
+def _planned(app: App, run: Run, backs: list[undo.Way], *, gates: bool) -> Plan:
     runbook, environment = runbook_of(run), app.environment
     with app.sessions(write=False) as sessions:
         return undo.make_plan(
@@ -197,7 +190,8 @@ def _replanned(
 ) -> bool:
     over = {label for label, record in scribe.run.steps.items() if record.status.is_over}
     left = [way for way in backs if way.label not in over]
-    made = _planned(app, run, left, gates="gate" in str(scribe.run.started["taken_back"]))
+    gates = any(step.gate for step in runbook_of(scribe.run).steps())
+    made = _planned(app, run, left, gates=gates)
     if made.refusals:
         raise Refused("the new plan may not be started: " + "; ".join(made.refusals))
     if agree is not None and not agree(made):
@@ -227,7 +221,16 @@ def _last_word(app: App, run: Run, back: str) -> Event:
         "why": _because(run, f"being taken back by run {back}"),
         "next_move": f"`runbook resume {back}` goes on with taking it back, where that has stopped",
     }
-    return _next_event(app, run, Kind.UNDOING, body)
+    return Event(
+        client=run.client,
+        run=run.id,
+        seq=run.seq + 1,
+        at=now().isoformat(timespec="microseconds"),
+        who=app.desk.who,
+        kind=Kind.UNDOING,
+        body=plain(body),
+        before=run.head,
+    )
 
 
 def _settle(app: App, back: Run) -> None:
@@ -248,16 +251,3 @@ def _because(run: Run, what: str) -> str:
     before, found, _ = run.why.partition("being taken back by run ")
     reason = before.removesuffix("; ") if found else run.why
     return f"{reason}; {what}" if reason else what
-
-
-def _next_event(app: App, run: Run, kind: Kind, body: dict[str, Json]) -> Event:
-    return Event(
-        client=run.client,
-        run=run.id,
-        seq=run.seq + 1,
-        at=now().isoformat(timespec="microseconds"),
-        who=app.desk.who,
-        kind=kind,
-        body=plain(body),
-        before=run.head,
-    )
