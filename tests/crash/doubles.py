@@ -32,5 +32,6 @@ def catcher(folder: Path) -> Iterator[Catcher]:
     rehearsal = open_rehearsal(folder)
     mail.seed(rehearsal)
     started = asyncio.run_coroutine_threadsafe(mail.start(rehearsal), _loop()).result(10)
-    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # killed clients are what we are here for
+    for name in ("mail.log", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # killed clients are what we are here for
     yield Catcher(rehearsal, started["mail"])

@@ -18,8 +18,9 @@ LEASE = 1.5
 
 
 def freezable(reference: Reference) -> list[int]:
-    """Points at which a run is on its way and its process holds no lock: those on sockets, once the plan is recorded."""
-    return [call["n"] for call in reference.calls if call["on"] == "socket" and call["begun"] >= 2]
+    """Points on sockets once the plan is recorded and before the run is over: its process holds no lock there."""
+    most = max(call["begun"] for call in reference.calls)
+    return [call["n"] for call in reference.calls if call["on"] == "socket" and 2 <= call["begun"] < most]
 
 
 def frozen(

@@ -1,9 +1,11 @@
 """`make crash`: every point of the small runbooks and a sample of the onboarding, and what came of them.
 
-    python tests/crash/matrix.py [--seed S] [--points N] [--joiner N] [--workers W] [--minutes M]
+    python tests/crash/matrix.py [--seed S] [--points N] [--joiner N] [--freezes N] [--cuts N]
+                                 [--workers W] [--minutes M]
 
-Each worker has far sides of its own. The first half of the points are hit right before the call, the others
-right after it. Ends with 1 if anything was lost, doubled, stuck or different.
+Half of the points are hit right before the call, the others right after it. Then processes are frozen past
+their lease, and the power is cut. Each worker has far sides of its own. Ends with 1 if anything was
+lost, doubled, stuck or different.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "src"), str(HERE.parent)]
 
 from crash import tracer  # noqa: E402
+from crash.freeze import freezable, frozen  # noqa: E402
 from crash.joiner import joiner  # noqa: E402
-from crash.point import Blow, Outcome, crashed, undisturbed  # noqa: E402
+from crash.point import Blow, Outcome, Reference, crashed, undisturbed  # noqa: E402
+from crash.power import NoPower, cut, disk, moments  # noqa: E402
 from crash.trial import Trial  # noqa: E402
 from crash.trials import far_sides  # noqa: E402
 
@@ -45,6 +49,9 @@ class Order:
     points: int
     """Of each small runbook; 0: all of them."""
     joiners: int
+    freezes: int
+    """Of each small runbook."""
+    cuts: int
     workers: int
     until: float
 
@@ -54,7 +61,10 @@ def work(order: Order, number: int, results: Any) -> None:
     try:
         with far_sides(order.folder / f"far{number}") as trials:
             for trial in trials.values():
-                _tried(trial, order, number, order.points, results)
+                reference = _tried(trial, order, number, order.points, results)
+                _frozen(trial, reference, order, number, results)
+                if trial.name == "directory":  # its far side is not on the disk that fails
+                    _cut(trial, reference, order, number, results)
         if order.joiners:
             with joiner(order.folder / f"joiner{number}") as trial:
                 _tried(trial, order, number, order.joiners, results)
@@ -62,16 +72,38 @@ def work(order: Order, number: int, results: Any) -> None:
         results.put(None)
 
 
-def _tried(trial: Trial, order: Order, number: int, most: int, results: Any) -> None:
+def _tried(trial: Trial, order: Order, number: int, most: int, results: Any) -> Reference:
     base = order.folder / f"{trial.name}{number}"
     reference = undisturbed(trial, base / "undisturbed")
     chosen = blows(reference.points, random.Random(f"{order.seed} {trial.name}"), most)
     results.put((trial.name, reference.points))
     for blow in chosen[number :: order.workers]:
         if time.monotonic() > order.until:
-            return
+            break
         key = f"{trial.name}-{blow.at:04}-{'before' if blow.how == 'kill' else 'after'}"
         results.put(crashed(trial, base / key, key, reference, blow))
+    return reference
+
+
+def _frozen(trial: Trial, reference: Reference, order: Order, number: int, results: Any) -> None:
+    dice = random.Random(f"{order.seed} frozen {trial.name}")
+    for at in dice.sample(freezable(reference), order.freezes)[number :: order.workers]:
+        if time.monotonic() > order.until:
+            return
+        key = f"{trial.name}-{at:04}-frozen"
+        results.put(frozen(trial, order.folder / f"{trial.name}{number}" / key, key, reference, at))
+
+
+def _cut(trial: Trial, reference: Reference, order: Order, number: int, results: Any) -> None:
+    """The power goes. Where this machine does not let us cut it, say so and leave it."""
+    try:
+        with disk(order.folder / f"power{number}") as there:
+            chosen = moments(reference, random.Random(order.seed), order.cuts)
+            for at in chosen[number :: order.workers]:
+                if time.monotonic() < order.until:
+                    results.put(cut(trial, there, f"{trial.name}-{at:04}-cut", reference, at))
+    except NoPower as reason:
+        say(f"no power cuts: {reason}")
 
 
 def blows(points: int, dice: random.Random, most: int) -> list[Blow]:
@@ -147,6 +179,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--points", type=int, default=0, help="of each small runbook; 0: all")
     parser.add_argument("--joiner", type=int, default=40, help="points of onboard-employee")
+    parser.add_argument("--freezes", type=int, default=10, help="of each small runbook")
+    parser.add_argument("--cuts", type=int, default=20, help="of the power")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=60)
     given = parser.parse_args()
@@ -161,6 +195,8 @@ def main() -> int:
             seed=given.seed,
             points=given.points,
             joiners=given.joiner,
+            freezes=given.freezes,
+            cuts=given.cuts,
             workers=given.workers,
             until=time.monotonic() + given.minutes * 60,
         )
@@ -173,9 +209,11 @@ def main() -> int:
                 say(str(found))
             elif len(outcomes) % 50 == 0:
                 say(f"{len(outcomes)} points tried")
+    hows = Counter(one.blow.how for one in outcomes)
     calls = Counter(one.where.partition(" ")[0] or "(ended before)" for one in outcomes)
     say(f"seed {given.seed}; settled and whole: median / longest resume")
     say("\n".join(summary(outcomes, counted)))
+    say("by: " + ", ".join(f"{how} {count}" for how, count in hows.most_common()))
     say("hit at: " + ", ".join(f"{call} {count}" for call, count in calls.most_common()))
     return 1 if any(one.troubles for one in outcomes) else 0
 

@@ -378,3 +378,11 @@ def test_a_step_taken_as_done_gives_no_value_that_nobody_knows(bench):
     assert run.status is RunStatus.FAILED
     assert "a value is missing" in run.why
     assert bench.far.writes == []
+
+
+def test_a_mail_whose_answer_was_lost_waits_for_a_persons_word(bench):
+    runbook = bench.runbook("- " + MAIL.strip().split("\n- ")[1])
+    bench.far.trouble = [("after", Unreachable("no answer", sent=True))]
+    assert bench.start(runbook).status is RunStatus.IN_DOUBT
+    assert bench.resume(runbook).status is RunStatus.IN_DOUBT
+    assert len(bench.far.mails) == 1
