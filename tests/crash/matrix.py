@@ -1,7 +1,7 @@
 """`make crash`: every point of the small runbooks and a sample of the onboarding, and what came of them.
 
     python tests/crash/matrix.py [--seed S] [--points N] [--joiner N] [--freezes N] [--cuts N]
-                                 [--workers W] [--minutes M]
+                                 [--only NAME]… [--workers W] [--minutes M]
 
 Half of the points are hit right before the call, the others right after it. Then processes are frozen past
 their lease, and the power is cut. Each worker has far sides of its own. Ends with 1 if anything was
@@ -48,6 +48,8 @@ class Order:
     seed: int
     points: int
     """Of each small runbook; 0: all of them."""
+    only: tuple[str, ...]
+    """Small runbooks by name; empty: all."""
     joiners: int
     freezes: int
     """Of each small runbook."""
@@ -60,7 +62,7 @@ def work(order: Order, number: int, results: Any) -> None:
     """Take every `workers`-th point, and put each outcome on the queue; None at the end."""
     try:
         with far_sides(order.folder / f"far{number}") as trials:
-            for trial in trials.values():
+            for trial in (trials[name] for name in order.only or trials):
                 reference = _tried(trial, order, number, order.points, results)
                 _frozen(trial, reference, order, number, results)
                 if trial.name == "directory":  # its far side is not on the disk that fails
@@ -178,6 +180,9 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--points", type=int, default=0, help="of each small runbook; 0: all")
+    parser.add_argument(
+        "--only", action="append", default=[], help="a small runbook; all where none is named"
+    )
     parser.add_argument("--joiner", type=int, default=40, help="points of onboard-employee")
     parser.add_argument("--freezes", type=int, default=10, help="of each small runbook")
     parser.add_argument("--cuts", type=int, default=20, help="of the power")
@@ -194,6 +199,7 @@ def main() -> int:
             folder=folder,
             seed=given.seed,
             points=given.points,
+            only=tuple(given.only),
             joiners=given.joiner,
             freezes=given.freezes,
             cuts=given.cuts,
