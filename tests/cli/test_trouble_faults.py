@@ -94,7 +94,7 @@ def test_a_directory_that_is_down_is_met_before_anything_is_begun(desk):
 def test_a_directory_that_goes_down_stops_the_run_and_resume_makes_lost_secrets_anew(desk):
     joiner = desk.joiner()
     with under_way(desk, joiner, "whole") as told:
-        until(lambda: joiner.entry.get("memberOf"))
+        until(lambda: desk.waits_at(joiner.id, "groups"))
         desk.fault("directory-down")
     desk.fault("directory-down", off=True)
     run = stopped(told[0], "open", "directory 127.0.0.1", "no answer")
