@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runbook_exec.action import Context, find, find_provider, make_args
 from runbook_exec.change import Change, Evidence
-from runbook_exec.plan import gather
+from runbook_exec.plan import gather, gathered
 from runbook_exec.sandbox import graph
 from runbook_exec.sandbox.graph_cloud import Cloud
 from runbook_exec.sandbox.graph_http import Front
@@ -124,9 +124,22 @@ def applied(session, name: str, change: Change, *, seconds: float = 20.0, **valu
     return evidence
 
 
-def undone(session, name: str, change: Change, evidence: Evidence, **values) -> Change:
-    """Take a change back through its own undo."""
-    back = find(name).undo(change, evidence)
-    assert isinstance(back, Change)
-    applied(session, name, back, **values)
+def undone(session, name: str, change: Change, evidence: Evidence, **_: object) -> Change:
+    """Take a change back as an undo does: held against the world, applied without arguments, read back."""
+    back = left(session, name, change, evidence)
+    assert (back.conflicts, back.blocked) == ({}, "")
+    assert not back.is_empty
+    with session.permit(back.writes):
+        find(name).apply(session, None, back, context())
+    again = left(session, name, change, evidence)
+    assert again.is_empty, (again.before, again.after)
     return back
+
+
+def left(session, name: str, change: Change, evidence: Evidence) -> Change:
+    """What is still to be taken back."""
+    action = find(name)
+    back = action.undo(change, evidence)
+    assert isinstance(back, Change)
+    facts = gathered(name, lambda facts: action.undo_reads(back, evidence, facts), session.read)
+    return action.undo_plan(back, evidence, facts)

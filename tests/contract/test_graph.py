@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graph_double import applied, context, done, planned, tenant, undone
+from graph_double import applied, context, done, left, planned, tenant, undone
 
 from runbook_exec.action import Rights, find, find_provider, make_args
 from runbook_exec.change import Ref
@@ -111,6 +111,49 @@ def test_memberships_are_added_and_ended_one_by_one(graph):
         undone(session, "graph.group_members", change, evidence, **values)
     assert graph.cloud.group(group["id"])["_members"] == [otto["id"]]
     assert all(entry["path"].endswith("$ref") for entry in graph.writes())
+
+
+def test_what_somebody_changed_since_is_left_alone(graph):
+    anna = graph.person(displayName="Anna Weiß", department="Vertrieb", jobTitle="Azubi")
+    with graph.session() as session:
+        values = {"upn": ANNA, "department": "Einkauf", "job_title": "Leiterin"}
+        change, evidence = done(session, "graph.user", **values)
+        graph.cloud.change_user(anna["id"], {"department": "Finanzen"})
+        back = left(session, "graph.user", change, evidence)
+        assert back.after == {"jobTitle": "Azubi"}
+        assert back.conflicts == {"department": {"left": "Einkauf", "found": "Finanzen"}}
+
+
+def test_an_account_that_somebody_gave_a_licence_stays(graph):
+    first = {"upn": ANNA, "display_name": "Anna Weiß", "password": Secret("Kranich-2026-x")}
+    with graph.session() as session:
+        change, evidence = done(session, "graph.user", **first, usage_location="DE")
+        spb = graph.licensing.sku("SPB")["skuId"]
+        graph.licensing.assign(evidence.outputs["id"], [{"skuId": spb}], [])
+        back = left(session, "graph.user", change, evidence)
+        assert back.is_empty
+        assert back.conflicts == {"licences": {"left": None, "found": {"SPB": "direct"}}}
+
+
+def test_a_person_who_is_called_otherwise_by_now_is_found_by_id(graph):
+    anna = graph.person(displayName="Anna Weiß")
+    group = graph.cloud.add_group({"displayName": "Finanzen"})
+    with graph.session() as session:
+        change, evidence = done(session, "graph.group_members", group="Finanzen", add=[ANNA])
+        graph.cloud.change_user(anna["id"], {"userPrincipalName": "anna.kranz@kranich.example"})
+        graph.cloud.change_group(group["id"], {"displayName": "Geld"})
+        assert "verlässt Geld" in undone(session, "graph.group_members", change, evidence).says["de"]
+    assert graph.cloud.group(group["id"])["_members"] == []
+
+
+def test_a_licence_that_no_seat_is_free_for_is_not_promised_back(graph):
+    anna, otto = graph.person(usageLocation="DE"), graph.person("otto.alt", usageLocation="DE")
+    spb = [{"skuId": graph.licensing.sku("SPB")["skuId"]}]
+    graph.licensing.assign(anna["id"], spb, [])
+    with graph.session() as session:
+        change, evidence = done(session, "graph.licence", user=ANNA, remove=["SPB"])
+        graph.licensing.assign(otto["id"], spb, [])
+        assert "no seat of SPB is free" in left(session, "graph.licence", change, evidence).blocked
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,25 @@ def test_undoing_an_opened_ticket_closes_it_and_says_why(session):
     assert "was undone" in found["comments"][0]["text"]
 
 
+def test_a_ticket_that_an_undo_closed_is_opened_again_by_the_next_run(session):
+    given = {"title": "Onboard Anna", "key": "onboard-1"}
+    action, args, change = planned(session, "ticket.open", **given)
+    evidence = applied(session, action, args, change, context("ask"))
+    applied(session, action, None, action.undo(change, evidence), context("ask", run="undo"))
+    again, told = done(session, "ticket.open", ctx=context("ask", run="next"), **given)
+    assert told.outputs == evidence.outputs
+    assert ticket(session, told.outputs["id"])["status"] == "open"
+    assert planned(session, "ticket.open", **given)[2].is_empty
+    assert again.after == {"status": "open"}
+
+
+def test_a_ticket_that_a_person_closed_is_not_opened_again(session):
+    given = {"title": "Remove ERP", "key": "leaver/1/erp"}
+    number = done(session, "ticket.open", **given)[1].outputs["id"]
+    done(session, "ticket.close", ticket=number, text="removed")
+    assert planned(session, "ticket.open", **given)[2].is_empty
+
+
 def test_a_repeated_comment_is_written_once_and_read_back(session):
     number = done(session, "ticket.open", title="Onboard Anna")[1].outputs["id"]
     for _ in range(2):

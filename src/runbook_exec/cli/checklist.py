@@ -14,6 +14,7 @@ import click
 from runbook_exec import report
 from runbook_exec.journal import Event, Kind, Run, RunStatus, StepStatus
 from runbook_exec.model import Runbook
+from runbook_exec.past import runbook_of
 from runbook_exec.visible import visible
 
 COLOURS = {
@@ -50,6 +51,10 @@ class Lines:
         self._last: dict[str, str] = {}
 
     def watch(self, event: Event, run: Run) -> None:
+        undoing = _taken_back_meanwhile(event, run, self._runbook)
+        if undoing is not None:
+            self._runbook = undoing
+            click.echo("\n" + click.style(report.titled(undoing.title, self._language), bold=True))
         label = event.body.get("step")
         if not label or event.kind in {Kind.EVIDENCE, Kind.INTENT, Kind.CONFIRMED, Kind.REOPENED}:
             return
@@ -108,7 +113,14 @@ class Live:
         self._ends = False
 
     def watch(self, event: Event, run: Run) -> None:
+        undoing = _taken_back_meanwhile(event, run, self._runbook)
+        if undoing is not None:
+            self._stop()
+            self._runbook, self._picture = undoing, self._blank()
+            self._picture.start()
         with self._lock:
+            if event.kind == Kind.UNDONE:
+                return  # the last word about the other run
             self._run = run
             if event.kind in {Kind.RESULT, Kind.ADOPTED, Kind.FAILED, Kind.WAITING}:
                 self._saying.pop(str(event.body.get("step")), None)
@@ -186,6 +198,14 @@ def _window(lines: list[Any], at: int, height: int) -> list[Any]:
         [Text("  ⋮", style="dim")] * (start + room < len(lines)),
     )
     return [*above, *lines[start : start + room], *below]
+
+
+def _taken_back_meanwhile(event: Event, run: Run, shown: Runbook) -> Runbook | None:
+    """The checklist of an undo that begins while another run's is shown (`on_failure: undo`)."""
+    if event.kind != Kind.STARTED or "undoes" not in run.started:
+        return None
+    undoing = runbook_of(run)
+    return undoing if undoing.title != shown.title else None
 
 
 def _took(row: report.Row) -> str:
