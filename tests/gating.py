@@ -117,7 +117,7 @@ class Office:
     def decide(self, account: str, word: str = "approve", *more: str, digest: str | None = None) -> Said:
         """Decide as a script does that was told the plan's digest."""
         about = digest or self.digest()
-        return self(account, word, self.run, "--digest", about[:12], "--reason", "because", *more)
+        return self(account, word, self.run, "--digest", about[:32], "--reason", "because", *more)
 
     def digest(self) -> str:
         return str(self("mia", "status", self.run, "--json").json["plan"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import io
 import os
 import shutil
 import sqlite3
@@ -72,7 +73,7 @@ def test_nothing_is_approved_blindly(office):
     assert blind.code == 6
     assert "nobody is at the terminal to look at the plan" in blind.err
     assert office.decide("boss", digest="0" * 64).code == 6
-    assert office("boss", "approve", office.run, "--digest", office.digest()[:4], "--reason", "x").code == 6
+    assert office("boss", "approve", office.run, "--digest", office.digest()[:12], "--reason", "x").code == 6
     assert office.decide("boss", "approve", "--reason", " ").code == 3
     assert len([e for e in office.events() if e["kind"] == "gate.decided"]) == 0
 
@@ -501,6 +502,20 @@ def test_where_signatures_are_demanded_each_word_is_signed_and_verified(office):
     assert first["way"].startswith("ssh SHA256:")
     assert f'plan: "{office.digest()}"' in first["text"]
     assert office.resume().code == 0
+    by_openssh_alone(office, keys["boss"], first)
+
+
+def by_openssh_alone(office, key, decision):
+    """As docs/gates.md tells a later verifier."""
+    (office.folder / "text.sig").write_text(decision["signature"])
+    public = key.with_suffix(".pub").read_text()
+    (office.folder / "allowed").write_text(f'decider namespaces="runbook-decision@runbook-exec" {public}')
+    command = "ssh-keygen -Y verify -f allowed -I decider -n runbook-decision@runbook-exec -s text.sig"
+    for text, code in ((decision["text"], 0), (decision["text"].replace("approve", "reject"), 255)):
+        done = subprocess.run(
+            command.split(), cwd=office.folder, input=text.encode(), check=False, capture_output=True
+        )
+        assert done.returncode == code
 
 
 def test_a_key_taken_away_makes_its_signatures_count_no_more(office):
@@ -681,3 +696,34 @@ def test_doctor_names_the_gates_that_stand_and_fall_with_one_person(office):
     again = office("mia", "doctor", "--gates", "--json")
     assert again.code == 0
     assert {"away": ["Boss"], "fallback_seconds": 86400.0} in again.json[0]["shut"]
+
+
+def test_what_has_waited_long_is_told_to_others_who_still_cannot_open_it(office):
+    office.replace(
+        "runbooks/grant.yaml",
+        "expires: 5d",
+        "expires: 5d, escalate: {after: 1ms, to: {person: kim@x.example}}",
+    )
+    office.begin()
+    assert "has waited long: kim@x.example is to know" in office("kim", "approvals").out
+    office.replace(
+        "people.yaml", "owners: [noor@x.example, kim@x.example, boss@x.example]", "owners: [noor@x.example]"
+    )
+    assert office.decide("kim").code == 6
+
+
+def test_the_log_tells_who_decided_what_and_how(office):
+    office.begin()
+    office.decide("boss")
+    assert "approve by boss@x.example (unsigned): because" in office("mia", "log", office.run).out
+
+
+def test_a_decision_is_asked_for_at_a_terminal(office):
+    office.monkeypatch.setattr("runbook_exec.cli.options.in_terminal", lambda: True)
+    office.begin()
+    for answer, code in (("because\nn\n", 130), ("because\ny\n", 0)):
+        office.monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        found = office("boss", "approve", office.run)
+        assert found.code == code, found.err
+        assert found.out.index("Access for 77") < found.out.index("Agree to exactly this?")
+    assert len([e for e in office.events() if e["kind"] == "gate.decided"]) == 1

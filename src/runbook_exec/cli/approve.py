@@ -11,6 +11,9 @@ import click
 from runbook_exec.cli import options
 from runbook_exec.cli.approval_page import page, said
 
+LEAST_NAMED = 32
+"""Characters of a digest: fewer could be met by another plan on purpose."""
+
 
 def _word_options(command: Any) -> Any:
     for option in (
@@ -21,7 +24,7 @@ def _word_options(command: Any) -> Any:
         click.option(
             "--digest",
             metavar="DIGEST",
-            help="The plan you looked at (12 characters or more); needed without a terminal.",
+            help="The plan that you looked at; needed without a terminal.",
         ),
         options.environment,
         options.language_option,
@@ -172,11 +175,14 @@ def decided(verdict: Any, question: str, given: dict[str, Any], played: str = ""
     if verdict is Verdict.BREAK_GLASS:
         _sound(app, after)
     _told(
-        {"approve": "you agreed", "reject": "you rejected it"}.get(verdict.value, "the glass is broken"),
+        _SAID[verdict.value].format(played or "you"),
         after,
         as_json=given["as_json"],
     )
     return 0
+
+
+_SAID = {"approve": "{} agreed", "reject": "{} rejected it", "break-glass": "{} broke the glass"}
 
 
 def _placed(view: Any, place: str) -> str:
@@ -195,15 +201,15 @@ def _seen(view: Any, given: dict[str, Any]) -> None:
     from runbook_exec.errors import Refused
 
     named, digest = given["digest"], view.facts.digest
-    if named and (len(named) < 12 or not digest.startswith(named)):
+    if named and (len(named) < LEAST_NAMED or not digest.startswith(named)):
         raise Refused(
             f"the plan is {digest[:12]}, not {named}",
-            next_move="look at it again before you decide; name 12 characters or more",
+            next_move="look at it again before you decide, and name all of it",
         )
     if not named and not options.in_terminal():
         raise Refused(
             "nobody is at the terminal to look at the plan",
-            next_move=f"look at it, then name it: --digest {digest[:12]} --reason TEXT",
+            next_move=f"look at it, then name it: --digest {digest} --reason TEXT",
         )
 
 
