@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -516,6 +517,25 @@ def by_openssh_alone(office, key, decision):
             command.split(), cwd=office.folder, input=text.encode(), check=False, capture_output=True
         )
         assert done.returncode == code
+
+
+def test_the_agents_key_signs_where_none_is_named(office):
+    keys = signed_office(office)
+    socket = Path(tempfile.mkdtemp(prefix="agent-")) / "s"  # a socket's path has to be short
+    agent = subprocess.Popen(["/usr/bin/ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
+    try:
+        office.monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        while not socket.exists():
+            assert agent.poll() is None
+            time.sleep(0.02)
+        subprocess.run(["/usr/bin/ssh-add", "-q", str(keys["boss"])], check=True)
+        office.begin()
+        assert office.decide("boss").code == 0
+        assert "no key of yours is at hand" in office.decide("noor").err
+    finally:
+        agent.terminate()
+        agent.wait(timeout=10)
+        shutil.rmtree(socket.parent)
 
 
 def test_a_key_taken_away_makes_its_signatures_count_no_more(office):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runbook_exec import conduct, decisions, undoing
+from runbook_exec.alarm import alarm
 from runbook_exec.app import App, new_run_id
 from runbook_exec.decision import Verdict
 from runbook_exec.desk import Desk
@@ -72,3 +73,16 @@ def test_a_group_whose_only_owner_is_the_manager_takes_two_humans(app):
     with pytest.raises(Refused, match="said so already"):
         agree(app, run, "claudia.reuter@kranich.example")
     assert conduct.resume(app, run, agree=None).status is RunStatus.WAITING
+
+
+def test_broken_glass_is_told_on_the_ticket_and_by_mail_at_once(app):
+    values = {"person": "1012", "access": "projects", "reason": "she prepares the offers"}
+    run = new_run_id()
+    plan = app.plan(app.load("grant-access"), values, run=run)
+    conduct.start(app, plan, run=run)
+    app.desk.who = "mkeller"
+    word = Word(verdict=Verdict.BREAK_GLASS, reason="everybody is ill")
+    after = decisions.say(app, decisions.look(app, run), word)
+    told = list(alarm(app, after.run, after.run.decisions[-1], after.people))
+    assert [(way["how"], way["ok"]) for way in told] == [("ticket.comment", True), ("mail.send", True)], told
+    assert conduct.resume(app, run, agree=None).status is RunStatus.DONE
