@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import random
 import statistics
 import sys
@@ -213,7 +214,9 @@ def main() -> int:
             outcomes.append(found)
             if found.troubles:
                 say(str(found))
-            elif len(outcomes) % 50 == 0:
+            if any(seconds > AIM for seconds in found.settled):
+                say(f"slow at a load of {os.getloadavg()[0]:.1f}: {found}")
+            if len(outcomes) % 50 == 0:
                 say(f"{len(outcomes)} points tried")
     hows = Counter(one.blow.how for one in outcomes)
     calls = Counter(one.where.partition(" ")[0] or "(ended before)" for one in outcomes)

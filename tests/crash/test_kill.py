@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(bool(tracer.why_not()), reason=tracer.why_not() or "can be traced"),
 ]
 SMALL = ("directory", "desk", "cloud", "everything")
-SAMPLE = 6
+SAMPLE = 5
 """Points of each small runbook in the normal suite."""
 
 
@@ -49,15 +49,14 @@ def test_a_killed_run_goes_on_and_nothing_is_lost_or_doubled(name, number, trial
     assert outcome.troubles == [], str(outcome)
 
 
-@pytest.mark.parametrize("number", range(2))
 @pytest.mark.parametrize("name", SMALL)
-def test_a_recovery_that_is_killed_three_times_still_ends_well(name, number, trials, references, tmp_path):
+def test_a_recovery_that_is_killed_three_times_still_ends_well(name, trials, references, tmp_path):
     reference = references(name)
-    dice = random.Random(f"{name} {number}")
+    dice = random.Random(name)
     # The first blow falls when something is begun; the later ones early in a resume, or wherever it has got to.
     deep = [Blow(at=dice.randint(reference.points // 3, reference.points * 2 // 3))]
     deep += [Blow(at=dice.randint(10, 60), how=dice.choice(["kill", "kill-after"])) for _ in range(3)]
-    outcome = crashed(trials[name], tmp_path / name, f"{name}-deep-{number}", reference, *deep)
+    outcome = crashed(trials[name], tmp_path / name, f"{name}-deep", reference, *deep)
     assert outcome.troubles == [], str(outcome)
     assert sum("killed" in move for move in outcome.moves) >= 2, outcome.moves
 
