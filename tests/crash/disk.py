@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 
 from conftest import missing_server
-from crash.point import STATE, Desk, environment
+from crash.person import STATE, Person, environment
 from crash.trial import Trial
 
 from runbook_exec.journal import Kind
@@ -26,16 +26,18 @@ class Fault:
         return f"inject={self.call}:error={self.error}:when={self.first}+"
 
 
-def on_a_failing_disk(desk: Desk, trial: Trial, key: str, fault: Fault) -> subprocess.CompletedProcess[str]:
+def on_a_failing_disk(
+    person: Person, trial: Trial, key: str, fault: Fault
+) -> subprocess.CompletedProcess[str]:
     """Begin the run with the fault in place."""
     strace = shutil.which("strace") or missing_server("strace")
-    journal = desk.project / STATE / "journal.sqlite"
+    journal = person.project / STATE / "journal.sqlite"
     watched = [part for name in (f"{journal}-wal", str(journal)) for part in ("-P", name)]
-    command = [str(strace), "-f", "-qq", "-o", str(desk.project / "strace.txt"), *watched]
-    command += ["-e", f"trace={fault.call}", "-e", fault.rule, *desk.begin(*trial.command(key))]
+    command = [str(strace), "-f", "-qq", "-o", str(person.project / "strace.txt"), *watched]
+    command += ["-e", f"trace={fault.call}", "-e", fault.rule, *person.begin(*trial.command(key))]
     return subprocess.run(
         command,
-        cwd=desk.project,
+        cwd=person.project,
         env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -45,15 +47,15 @@ def on_a_failing_disk(desk: Desk, trial: Trial, key: str, fault: Fault) -> subpr
     )
 
 
-def intended(desk: Desk) -> set[str]:
+def intended(person: Person) -> set[str]:
     """Steps whose intent was acknowledged before the disk failed: these alone may have had an effect."""
-    noted = desk.noted()
+    noted = person.noted()
     if not noted:
         return set()
     run_id = noted[0][0]
     known = {seq for _, seq, _ in noted}
     return {
         event.body["step"]
-        for event in desk.events(run_id)
+        for event in person.events(run_id)
         if event.kind == Kind.INTENT and event.seq in known
     }

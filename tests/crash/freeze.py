@@ -8,7 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from crash.point import Blow, Desk, Outcome, Reference, environment, judged, to_the_end
+from crash.person import Person, environment
+from crash.point import Blow, Outcome, Reference, judged, to_the_end
 from crash.trial import Trial
 
 from runbook_exec.errors import Busy
@@ -30,29 +31,29 @@ def frozen(
 
     One that stands still within a transaction holds the journal; whoever is told so ends it.
     """
-    desk = Desk(trial.project(folder, lease=f"{LEASE}s"))
+    person = Person(trial.project(folder, lease=f"{LEASE}s"))
     outcome = Outcome(trial=trial.name, key=key, blow=Blow(at=at, how="freeze"))
-    with standing_still(desk, trial, key, at, on=on) as (process, pid):
+    with standing_still(person, trial, key, at, on=on) as (process, pid):
         if pid is None:
             outcome.moves.append("ended before")
-            return judged(trial, desk, outcome, reference)
-        point = desk.points()[-1]
+            return judged(trial, person, outcome, reference)
+        point = person.points()[-1]
         outcome.where = f"{point['call']} {point['on']}"
         time.sleep(LEASE + 0.2)
-        to_the_end(trial, desk, outcome, on_held=lambda: os.kill(pid, signal.SIGKILL))
+        to_the_end(trial, person, outcome, on_held=lambda: os.kill(pid, signal.SIGKILL))
         if process.poll() is not None:
-            return judged(trial, desk, outcome, reference)
-        run_id = desk.run_id()
-        before = desk.run(run_id)
+            return judged(trial, person, outcome, reference)
+        run_id = person.run_id()
+        before = person.run(run_id)
         os.kill(pid, signal.SIGCONT)
         _, said = process.communicate(timeout=60)
         outcome.moves.append(f"woken up: {process.returncode}")
-        if desk.run(run_id) != before:
+        if person.run(run_id) != before:
             outcome.doubled.append("events by the process that was frozen")
         if process.returncode != Busy.exit_code or "taken over" not in said:
             outcome.stuck = f"the frozen process said: {said}"
     trouble = outcome.stuck
-    judged(trial, desk, outcome, reference)
+    judged(trial, person, outcome, reference)
     outcome.stuck = outcome.stuck or trouble
     return outcome
 
@@ -60,11 +61,11 @@ def frozen(
 class standing_still:  # noqa: N801 - reads as a context
     """The run's process under the tracer, frozen at a point; (process, its id) or (process, None) where it ended."""
 
-    def __init__(self, desk: Desk, trial: Trial, key: str, at: int, *, on: str = "socket") -> None:
-        self.desk, self.pid = desk, None
+    def __init__(self, person: Person, trial: Trial, key: str, at: int, *, on: str = "socket") -> None:
+        self.person, self.pid = person, None
         self.process = subprocess.Popen(
-            desk.traced(trial.command(key), "--freeze", str(at), "--on", on),
-            cwd=desk.project,
+            person.traced(trial.command(key), "--freeze", str(at), "--on", on),
+            cwd=person.project,
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -75,7 +76,7 @@ class standing_still:  # noqa: N801 - reads as a context
     def __enter__(self) -> tuple[subprocess.Popen[str], int | None]:
         until = time.monotonic() + 60
         while self.process.poll() is None and time.monotonic() < until:
-            self.pid = next((line["frozen"] for line in self.desk.traces() if "frozen" in line), None)
+            self.pid = next((line["frozen"] for line in self.person.traces() if "frozen" in line), None)
             if self.pid is not None and _stands(self.pid):
                 return self.process, self.pid
             time.sleep(0.02)

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crash.freeze import standing_still
-from crash.point import Blow, Desk, Outcome, Reference, judged, to_the_end
+from crash.person import Person
+from crash.point import Blow, Outcome, Reference, judged, to_the_end
 from crash.trial import Trial
 
 SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
@@ -68,17 +69,17 @@ def cut(trial: Trial, there: Disk, key: str, reference: Reference, at: int) -> O
     """Cut the power at a point; when it is back a person goes on. What was acknowledged is noted elsewhere."""
     notes = there.image.parent / f"notes-{key}"
     notes.mkdir()
-    desk = Desk(trial.project(there.mount / key), notes=notes)
+    person = Person(trial.project(there.mount / key), notes=notes)
     os.sync()  # the project's own files are older than the run
     outcome = Outcome(trial=trial.name, key=key, blow=Blow(at=at, how="power cut"))
-    with standing_still(desk, trial, key, at, on="") as (_, pid):
+    with standing_still(person, trial, key, at, on="") as (_, pid):
         if pid is not None:
-            point = desk.points()[-1]
+            point = person.points()[-1]
             outcome.where = f"{point['call']} {point['on']}"
             there.cut()
     there.back()
-    to_the_end(trial, desk, outcome)
-    return judged(trial, desk, outcome, reference)
+    to_the_end(trial, person, outcome)
+    return judged(trial, person, outcome, reference)
 
 
 def moments(reference: Reference, dice: random.Random, count: int) -> list[int]:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crash.desk_trial import letter
 from crash.joiner import Joiner
-from crash.trials import _letter
 
 from runbook_exec.sandbox import process
 
@@ -40,7 +40,7 @@ sections:
         title: {en: Cloud account, de: Cloud-Konto}
         uses: wait.until
         with: {read: graph.user, of: anna.berg@kranich.example, deadline: 2m, every: 1s}
-""" + _letter("welcome", "anna.berg@kranich.example")
+""" + letter("welcome", "anna.berg@kranich.example")
 
 
 class Small(Joiner):

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 from crash.disk import Fault, intended, on_a_failing_disk
-from crash.point import Blow, Desk, Outcome, judged, to_the_end, undisturbed
+from crash.person import Person
+from crash.point import Blow, Outcome, judged, to_the_end, undisturbed
 from crash.trials import far_sides
 
 from runbook_exec.errors import JournalError
@@ -41,16 +42,16 @@ def reference(trial, tmp_path_factory):
 )
 def test_a_failing_disk_stops_everything(fault, trial, reference, tmp_path):
     key = f"disk-{fault.call}-{fault.error}-{fault.first}"
-    desk = Desk(trial.project(tmp_path / "project"))
-    ended = on_a_failing_disk(desk, trial, key, fault)
+    person = Person(trial.project(tmp_path / "project"))
+    ended = on_a_failing_disk(person, trial, key, fault)
     assert ended.returncode == JournalError.exit_code, ended.stdout + ended.stderr
     assert "the journal cannot be used" in ended.stderr
     assert "disk" in ended.stderr.split("next:")[1]
     assert "Traceback" not in ended.stderr
     effects = trial.effects(key)
-    assert sum(effects.values()) <= sum(EFFECTS[step] for step in intended(desk))
+    assert sum(effects.values()) <= sum(EFFECTS[step] for step in intended(person))
 
     outcome = Outcome(trial=trial.name, key=key, blow=Blow(at=0, how=str(fault)))
-    to_the_end(trial, desk, outcome)
-    assert judged(trial, desk, outcome, reference).troubles == [], str(outcome)
+    to_the_end(trial, person, outcome)
+    assert judged(trial, person, outcome, reference).troubles == [], str(outcome)
     assert Counter(trial.effects(key)) == reference.effects

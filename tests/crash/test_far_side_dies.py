@@ -9,7 +9,8 @@ import signal
 import pytest
 from crash import tracer
 from crash.freeze import freezable, standing_still
-from crash.point import Blow, Desk, Outcome, judged, to_the_end, undisturbed
+from crash.person import Person
+from crash.point import Blow, Outcome, judged, to_the_end, undisturbed
 from crash.rehearsal import rehearsal
 from crash.trials import far_sides
 
@@ -20,17 +21,17 @@ pytestmark = [
 ]
 
 
-def with_its_server_killed(trial, desk, key, reference, at, *, kill, restart):
+def with_its_server_killed(trial, person, key, reference, at, *, kill, restart):
     """Freeze the run at a point, kill the server under it, let it go on, bring the server back, resume."""
     outcome = Outcome(trial=trial.name, key=key, blow=Blow(at=at, how="server killed"))
-    with standing_still(desk, trial, key, at) as (process, pid):
+    with standing_still(person, trial, key, at) as (process, pid):
         kill()
         os.kill(pid, signal.SIGCONT)
         _, said = process.communicate(timeout=120)
     outcome.moves.append(f"run: {process.returncode}")
     restart()
-    to_the_end(trial, desk, outcome)
-    return judged(trial, desk, outcome, reference), said
+    to_the_end(trial, person, outcome)
+    return judged(trial, person, outcome, reference), said
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -40,9 +41,15 @@ def test_a_directory_killed_in_mid_request(seed, tmp_path):
         reference = undisturbed(trial, tmp_path / "undisturbed")
         server = trial.directory.server
         at = random.Random(seed).choice(freezable(reference)[20:-40])
-        desk = Desk(trial.project(tmp_path / "project"))
+        person = Person(trial.project(tmp_path / "project"))
         outcome, said = with_its_server_killed(
-            trial, desk, "directory-died", reference, at, kill=lambda: _killed(server), restart=server.restart
+            trial,
+            person,
+            "directory-died",
+            reference,
+            at,
+            kill=lambda: _killed(server),
+            restart=server.restart,
         )
     assert outcome.troubles == [], str(outcome)
     assert "Traceback" not in said
@@ -57,9 +64,9 @@ def test_a_rehearsal_company_killed_in_mid_request(tmp_path):
     with rehearsal(tmp_path / "company") as trial:
         reference = undisturbed(trial, tmp_path)
         at = random.Random(1).choice(freezable(reference)[10:-10])
-        desk = Desk(trial.project(tmp_path))
+        person = Person(trial.project(tmp_path))
         outcome, said = with_its_server_killed(
-            trial, desk, trial.name, reference, at, kill=trial.kill_company, restart=trial.start_company
+            trial, person, trial.name, reference, at, kill=trial.kill_company, restart=trial.start_company
         )
     assert outcome.troubles == [], str(outcome)
     assert "Traceback" not in said

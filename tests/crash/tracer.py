@@ -22,8 +22,10 @@ import os
 import platform
 import signal
 import struct
+import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 SEIZE, INTERRUPT, SYSCALL, LISTEN, CALL_INFO = 0x4206, 0x4207, 24, 0x4208, 0x420E
@@ -58,18 +60,19 @@ _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c
 _libc.ptrace.restype = ctypes.c_long
 
 
+@cache
 def why_not() -> str:
     """Why processes cannot be traced here; empty where they can."""
     if platform.system() != "Linux" or platform.machine() not in _NUMBERS:
         return f"system calls of {platform.system()} on {platform.machine()} are not known to the tracer"
-    if _rules("/proc/sys/kernel/yama/ptrace_scope") == "3":
-        return "this machine forbids tracing (ptrace_scope is 3)"
-    return ""
-
-
-def _rules(path: str) -> str:
-    with suppress(OSError):
-        return Path(path).read_text(encoding="ascii").strip()
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        _ptrace(SEIZE, child.pid)
+    except OSError as error:
+        return f"this machine forbids tracing: {error.strerror}"
+    finally:
+        child.kill()
+        child.communicate()
     return ""
 
 
