@@ -7,12 +7,9 @@ import os
 import shutil
 import signal
 import sqlite3
-import ssl
 import subprocess
 import sys
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,16 +17,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import ldap3
 import msgspec
+from far_sides import FarSides
 
 from runbook_exec.sandbox import process
 from runbook_exec.sandbox.company import load
-from runbook_exec.sandbox.shelf import Shelf
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("runbook.yaml", "runbooks", "playbooks", "templates", "inventory")
-BASE = load().base
 _NUMBERS = count(2001)
 WITHIN = 60.0
 """Seconds that any command may take on a busy machine."""
@@ -57,10 +52,8 @@ class Said:
 
 
 @dataclass
-class Desk:
+class Desk(FarSides):
     """A service desk's project with its sandbox."""
-
-    folder: Path
 
     # The command
 
@@ -143,15 +136,19 @@ class Desk:
 
     def waits_at(self, subject: str, step: str) -> str:
         """The run about a subject, once this step of it is recorded as done; empty before."""
-        journal = self.folder / ".runbook" / "journal.sqlite"
-        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
-            rows = db.execute(
-                "SELECT run FROM events WHERE kind = 'step.result' AND json_extract(body, '$.step') = ?"
-                " AND run IN (SELECT run FROM events WHERE kind = 'run.started'"
-                " AND json_extract(body, '$.subject') = ?)",
-                (step, subject),
-            ).fetchall()
-        return str(rows[0][0]) if rows else ""
+        runs = self._journal("kind = 'run.started' AND json_extract(body, '$.subject') = ?", subject)
+        return next((run for run in runs if self.times_done(run, step)), "")
+
+    def times_done(self, run: str, step: str) -> int:
+        """How often a step of a run is recorded as done; not asked of the command, which takes a while."""
+        return len(
+            self._journal("kind = 'step.result' AND run = ? AND json_extract(body, '$.step') = ?", run, step)
+        )
+
+    def _journal(self, where: str, *values: str) -> list[str]:
+        file = self.folder / ".runbook" / "journal.sqlite"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+            return [run for (run,) in db.execute(f"SELECT run FROM events WHERE {where}", values)]
 
     def newest(self) -> str:
         return self("status", "--json", "--limit", "1").json[0]["run"]
@@ -160,154 +157,6 @@ class Desk:
         said = self("log", run, "--json")
         assert said.code == 0, said.all
         return [json.loads(line) for line in said.out.splitlines()]
-
-    # The far sides, seen from outside
-
-    @property
-    def sandbox(self) -> Path:
-        return self.folder / ".runbook" / "sandbox"
-
-    @property
-    def connections(self) -> Mapping[str, Any]:
-        return process.connections(self.sandbox)
-
-    def fault(self, name: str, **about: Any) -> None:
-        process.fault(self.sandbox, name, **about)
-
-    @contextmanager
-    def shelf(self) -> Iterator[Shelf]:
-        with closing(Shelf(self.sandbox / "company.sqlite")) as shelf:
-            yield shelf
-
-    @contextmanager
-    def ldap(self) -> Iterator[ldap3.Connection]:
-        found = self.connections["ldap"]
-        tls = ldap3.Tls(ca_certs_file=found["ca"], validate=ssl.CERT_REQUIRED)
-        server = ldap3.Server(found["url"], tls=tls, get_info=ldap3.NONE)
-        password = Path(found["password"].removeprefix("file:")).read_text()
-        with ldap3.Connection(server, found["user"], password, raise_exceptions=True) as connection:
-            yield connection
-
-    def entry(self, employee_id: str) -> dict[str, Any] | None:
-        """The live entry of a person, read over LDAP."""
-        with self.ldap() as connection:
-            connection.search(
-                BASE, f"(&(objectClass=user)(employeeID={employee_id}))", attributes=["*", "memberOf"]
-            )
-            found = [each for each in connection.response if each["type"] == "searchResEntry"]
-        assert len(found) <= 1
-        return {"dn": found[0]["dn"], **found[0]["attributes"]} if found else None
-
-    def logs_in(self, dn: str, password: str) -> bool:
-        found = self.connections["ldap"]
-        tls = ldap3.Tls(ca_certs_file=found["ca"], validate=ssl.CERT_REQUIRED)
-        server = ldap3.Server(found["url"], tls=tls, get_info=ldap3.NONE)
-        with _unbound(ldap3.Connection(server, dn, password)) as connection:
-            return bool(connection.bind())
-
-    def graph(self, path: str) -> Any:
-        """What Graph answers to a GET, asked over HTTP without our client; None for 404."""
-        found = self.connections["graph"]
-        trust = ssl.create_default_context(cafile=found.get("ca"))
-        form = urllib.parse.urlencode(
-            {
-                "grant_type": "client_credentials",
-                "client_id": found["client_id"],
-                "client_secret": Path(found["client_secret"].removeprefix("file:")).read_text(),
-                "scope": "https://graph.microsoft.com/.default",
-            }
-        ).encode()
-        login = f"{found['authority']}/{found['tenant']}/oauth2/v2.0/token"
-        with urllib.request.urlopen(login, form, timeout=10, context=trust) as answer:
-            token = json.load(answer)["access_token"]
-        asked = urllib.request.Request(found["url"] + path, headers={"Authorization": f"Bearer {token}"})
-        try:
-            with urllib.request.urlopen(asked, timeout=10, context=trust) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == 404:
-                return None
-            raise
-
-    def directory_writes(self, name: str) -> list[tuple[str, str]]:
-        """(kind, name) of each write that the directory did and that concerns an entry named so."""
-        kinds = {"add", "modify", "delete", "moddn"}
-        return [
-            (row["operation"], row["dn"])
-            for _, row in self.table("directory_log")
-            if row["operation"] in kinds and row["result"] == 0 and name in row["dn"]
-        ]
-
-    def graph_writes(self) -> list[tuple[str, str, int]]:
-        """(method, path, status) of each request to Graph that was no read, in order."""
-        return [
-            (row["method"], row["path"], row["status"])
-            for _, row in self.table("graph_log")
-            if row["method"] != "GET" and row["path"] != "/$batch"
-        ]
-
-    def mails(self) -> list[dict[str, Any]]:
-        with self.shelf() as shelf:
-            return [mail for _, mail in shelf.items("mail")]
-
-    def faults(self) -> list[str]:
-        return list(process.active_faults(self.sandbox))
-
-    def buy(self, part: str, seats: int) -> None:
-        """The company has this many seats of a licence from now on."""
-        with self.shelf() as shelf:
-            for key, sku in shelf.items("graph_skus"):
-                if sku["skuPartNumber"] == part:
-                    shelf.put(
-                        "graph_skus", key, {**sku, "prepaidUnits": {**sku["prepaidUnits"], "enabled": seats}}
-                    )
-
-    def table(self, name: str) -> list[tuple[str, dict[str, Any]]]:
-        with self.shelf() as shelf:
-            return list(shelf.items(name))
-
-    def tickets(self) -> list[dict[str, Any]]:
-        file = Path(self.connections["ticket"]["folder"]) / "desk.sqlite"
-        if not file.exists():
-            return []
-        with closing(sqlite3.connect(file)) as db:
-            db.row_factory = sqlite3.Row
-            return [dict(row) for row in db.execute("SELECT * FROM ticket ORDER BY id")]
-
-    def everything(self) -> dict[str, Any]:
-        """What all far sides hold. Who logged in when, and what was read, is left out."""
-        tables = ("directory_log", "graph_users", "graph_groups", "graph_passes", "mail")
-        desk = Path(self.connections["ticket"]["folder"])
-        return {
-            **{name: self.table(name) for name in tables},
-            "directory": [(key, _without_logons(body)) for key, body in self.table("directory")],
-            "cloud": self.graph_writes(),
-            "desk": {file.name: found for file in desk.glob("*") if (found := _content(file))},
-            "hosts": sorted((str(p), _content(p)) for p in (self.sandbox / "hosts").rglob("homes/**/*")),
-        }
-
-    @contextmanager
-    def edited(self, name: str, old: str, new: str) -> Iterator[None]:
-        """An inventory file with one text in place of another, for as long as this lasts."""
-        file = self.folder / "inventory" / f"{name}.yaml"
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new))
-        try:
-            yield
-        finally:
-            file.write_text(text)
-
-    def attachments(self, ticket: int) -> list[str]:
-        """The texts that hang on a ticket."""
-        file = Path(self.connections["ticket"]["folder"]) / "desk.sqlite"
-        with closing(sqlite3.connect(file)) as db:
-            rows = db.execute("SELECT content FROM attachment WHERE ticket=? ORDER BY rowid", (ticket,))
-            return [content.decode() for (content,) in rows]
-
-    def homes(self) -> list[str]:
-        return sorted(str(p.name) for p in (self.sandbox / "hosts").glob("*/homes/*"))
 
 
 class Joiner:
@@ -337,28 +186,6 @@ class Joiner:
     @property
     def mails(self) -> list[dict[str, Any]]:
         return [mail for mail in self.desk.mails() if self.upn in mail["receivers"]]
-
-
-@contextmanager
-def _unbound(connection: ldap3.Connection) -> Iterator[ldap3.Connection]:
-    try:
-        yield connection
-    finally:
-        connection.unbind()
-
-
-def _without_logons(entry: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {
-        name: values
-        for name, values in entry["attributes"].items()
-        if name not in {"lastLogon", "lastLogonTimestamp", "logonCount", "badPwdCount", "badPasswordTime"}
-    }
-    return {**entry, "attributes": kept}
-
-
-def _content(file: Path) -> bytes:
-    """What is in a file; nothing in a folder, and in SQLite's shared memory, which readers use too."""
-    return b"" if file.is_dir() or file.name.endswith("-shm") else file.read_bytes()
 
 
 def project(folder: Path) -> Desk:

@@ -54,8 +54,9 @@ def test_a_killed_run_is_told_as_one_and_goes_on_at_once(desk, waiting):
     assert "unterbrochen" in desk("status", run, "--lang", "de").out
     assert desk("status", run, "--json").json["interrupted"] is True
     again = desk.begun("resume", run, "--rehearse")
-    until(lambda: desk("status", run, "--json").json["interrupted"] is False)
-    kill(again)  # in the wait once more
+    until(lambda: desk.times_done(run, "password") == 2)
+    assert desk("status", run, "--json").json["interrupted"] is False
+    kill(again)  # in the wait once more, after the lost secret was made anew
     desk.fault("sync-stopped", off=True)
     said = desk("resume", run, "--rehearse")
     assert said.code == 0, said.all
