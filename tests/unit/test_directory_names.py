@@ -22,6 +22,10 @@ def test_a_name_that_was_written_is_read_as_it_was(parts):
     assert names.parse(names.join(parts)) == parts
 
 
+def test_a_blank_at_the_end_is_escaped_behind_a_backslash_too():
+    assert names.parse(names.join((("CN", "\\ "),))) == (("CN", "\\ "),)
+
+
 @given(names_of_entries)
 def test_folding_twice_is_folding_once(parts):
     assert names.key(names.key(names.join(parts))) == names.key(names.join(parts))

@@ -80,7 +80,7 @@ def escape(value: str) -> str:
     )
     if out.startswith(("#", " ")):
         out = "\\" + out
-    if out.endswith(" ") and not out.endswith("\\ "):
+    if len(value) > 1 and value.endswith(" "):
         out = out[:-1] + "\\ "
     return out
 
