@@ -136,6 +136,11 @@ class Bench:
         scribe = self._scribe(replay(self.store.events(run)), lease)
         return scribe.add(Kind.RESOLVED, {"step": step, "how": how.value, "reason": "looked"})
 
+    def cancel(self, *, run: str = "r1") -> Run:
+        """End a run for good."""
+        lease = self.store.acquire(run, owner="p5", now=1, until=0)
+        return self._scribe(replay(self.store.events(run)), lease).add(Kind.CANCELLED, {"reason": "enough"})
+
     def _scribe(self, run: Run, lease: Any) -> Scribe:
         self._lease = lease
         return Scribe(

@@ -260,6 +260,17 @@ class RunMachine(RuleBasedStateMachine):
                 self.redos += word is Word.REDO
                 return
 
+    @precondition(lambda self: self.began and not self.run.is_over and not self.in_the_air())
+    @rule(sure=st.integers(0, 9))
+    def a_person_ends_it(self, sure):
+        if sure == 9:  # seldom, since nothing comes after it
+            self.bench.cancel()
+            self.changed = True
+
+    def in_the_air(self):
+        """Whether a step is begun: nobody may end the run then."""
+        return any(record.status is StepStatus.BEGUN for record in self.run.steps.values())
+
     # What was promised
 
     @invariant()
@@ -308,6 +319,7 @@ class RunMachine(RuleBasedStateMachine):
 
 def _what_is_over_stays_so(events: list[Event]) -> None:
     over: set[str] = set()
+    assert all(event.kind not in {Kind.DONE, Kind.CANCELLED} for event in events[:-1])
     for event in events:
         step = str(event.body.get("step", ""))
         assert step not in over or event.kind == Kind.REOPENED, f"{event.kind} for {step}, which was over"
