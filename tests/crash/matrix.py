@@ -115,7 +115,7 @@ def blows(points: int, dice: random.Random, most: int) -> list[Blow]:
         taken = list(range(1, points + 1))
     else:
         width = points / most
-        taken = [1 + int(width * part + dice.random() * width) for part in range(most)]
+        taken = sorted({1 + int(width * (part + dice.random())) for part in range(most)})
     dice.shuffle(taken)
     return [Blow(at=at, how=WAYS[index % 2]) for index, at in enumerate(taken)]
 
