@@ -15,11 +15,12 @@ from runbook_exec.action import Answer
 from runbook_exec.app import App, new_run_id
 from runbook_exec.desk import Desk
 from runbook_exec.gate import Verdict
-from runbook_exec.journal import Event, Kind, Run
+from runbook_exec.journal import Event, Kind
 from runbook_exec.load import parse
 from runbook_exec.model import Runbook
 from runbook_exec.plan import Plan
 from runbook_exec.proof import Word
+from runbook_exec.run import Run
 from runbook_exec.settings import find_project
 from runbook_exec.testing import FarSide
 

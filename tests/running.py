@@ -14,8 +14,10 @@ from runbook_exec import load, recover, report
 from runbook_exec.action import Answer, Question
 from runbook_exec.drift import line_body
 from runbook_exec.execute import advance, outputs_so_far
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run, Word, replay
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind
 from runbook_exec.plan import Plan, Scope, make_plan
+from runbook_exec.replay import replay
+from runbook_exec.run import Run, Word
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
 from runbook_exec.store.sqlite import SqliteStore

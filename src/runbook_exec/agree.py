@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from runbook_exec.action import Answer, Question
 from runbook_exec.change import Nature
-from runbook_exec.journal import Kind, RunStatus
+from runbook_exec.journal import Kind
 from runbook_exec.model import Mode, Step
+from runbook_exec.run import RunStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop
 from runbook_exec.surroundings import Surroundings

@@ -11,9 +11,9 @@ from runbook_exec.app import App, now
 from runbook_exec.change import Json
 from runbook_exec.decision import Decision
 from runbook_exec.errors import RunbookError
-from runbook_exec.journal import Run
 from runbook_exec.people import People
 from runbook_exec.plan import gather
+from runbook_exec.run import Run
 
 
 def alarm(app: App, run: Run, broken: Decision, people: People) -> Iterator[dict[str, Json]]:

@@ -13,11 +13,12 @@ from runbook_exec import inputs, load
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Invalid, RunbookError
 from runbook_exec.gatehouse import Gatehouse
-from runbook_exec.journal import Run, RunStatus, replay
 from runbook_exec.library import runbook_path
 from runbook_exec.lint import refuse_problems
 from runbook_exec.model import Runbook
 from runbook_exec.plan import Plan, Scope, make_plan, subject_of
+from runbook_exec.replay import replay
+from runbook_exec.run import Run, RunStatus
 from runbook_exec.sessions import SessionPool
 from runbook_exec.settings import Environment, Project
 from runbook_exec.stop import GO_ON

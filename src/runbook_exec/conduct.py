@@ -13,10 +13,12 @@ from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
 from runbook_exec.execute import advance, outputs_so_far
 from runbook_exec.held import acquired, first_event, holding, pen, plan_body, surroundings
-from runbook_exec.journal import Kind, Run, RunStatus, StepStatus, Word, replay
+from runbook_exec.journal import Kind
 from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
+from runbook_exec.replay import replay
+from runbook_exec.run import Run, RunStatus, StepStatus, Word
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, put_right
 from runbook_exec.store import owner

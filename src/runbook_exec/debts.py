@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from runbook_exec.app import App
 from runbook_exec.decision import Decision, Verdict
-from runbook_exec.journal import Kind, Run
+from runbook_exec.journal import Kind
+from runbook_exec.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)

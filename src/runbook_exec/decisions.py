@@ -18,11 +18,12 @@ from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.gate import Facts, Open, State
 from runbook_exec.gatehouse import Gatehouse, waiting_gates
-from runbook_exec.journal import Kind, Run
+from runbook_exec.journal import Kind
 from runbook_exec.model import GateRule
 from runbook_exec.people import People, Person
 from runbook_exec.plan import gate_of
 from runbook_exec.proof import Matter, Word, proven, record
+from runbook_exec.run import Run
 from runbook_exec.slots import words
 
 

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 from runbook_exec.agree import together
 from runbook_exec.change import Deferred, Json, Nature, holds_deferred
 from runbook_exec.errors import Busy, JournalError, RunbookError
-from runbook_exec.journal import Kind, Run, RunStatus, StepRecord, StepStatus
+from runbook_exec.journal import Kind
 from runbook_exec.model import Mode, OnFailure, Runbook, Step
 from runbook_exec.perform import perform
 from runbook_exec.plan import Line, Read, Scope, Status, gathered_outputs, plan_again, plan_step
+from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, error_body
 from runbook_exec.surroundings import Surroundings

@@ -15,12 +15,12 @@ from runbook_exec.change import Json
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.gate import Facts, State
-from runbook_exec.journal import Run
 from runbook_exec.model import GateRule
 from runbook_exec.past import runbook_of
 from runbook_exec.people import NOBODY, People
 from runbook_exec.people_file import parse
 from runbook_exec.plan import Status, gate_body
+from runbook_exec.run import Run
 from runbook_exec.settings import Environment, read_inside
 from runbook_exec.signature import signed_text, verify
 from runbook_exec.values import commitment

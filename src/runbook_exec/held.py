@@ -14,9 +14,10 @@ from runbook_exec.change import Json
 from runbook_exec.drift import line_body
 from runbook_exec.editor import last_editor
 from runbook_exec.errors import Busy, JournalError
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind, Run
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind
 from runbook_exec.model import Runbook
 from runbook_exec.plan import Plan
+from runbook_exec.run import Run
 from runbook_exec.scribe import Scribe
 from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Lease

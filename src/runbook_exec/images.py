@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runbook_exec.change import Certainty, Change, Effect, Json, Ref
-from runbook_exec.journal import StepRecord
+from runbook_exec.run import StepRecord
 from runbook_exec.values import lost_secrets
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from runbook_exec import load
-from runbook_exec.journal import Run
 from runbook_exec.model import Mode, OnFailure, Runbook, Section, Step
+from runbook_exec.run import Run
 
 _TITLES = {"en": "Taking back", "de": "Zurücknehmen"}
 _APPROVAL = {"en": "Approval", "de": "Freigabe"}

@@ -24,9 +24,10 @@ from runbook_exec.errors import (
     Unreachable,
 )
 from runbook_exec.guards import line_refusals, too_many
-from runbook_exec.journal import Kind, RunStatus, StepStatus
+from runbook_exec.journal import Kind
 from runbook_exec.model import Guards, Mode, Step
 from runbook_exec.plan import Line, Status, line_identity
+from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.secret import Secret
 from runbook_exec.stop import GO_ON, Stop, error_body, put_right

@@ -12,8 +12,10 @@ from runbook_exec.change import Json
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Overtaken, Refused
 from runbook_exec.gatehouse import REHEARSAL, UNSIGNED, signed_fields
-from runbook_exec.journal import Event, Kind, Run, after
+from runbook_exec.journal import Event, Kind
 from runbook_exec.people import Person
+from runbook_exec.replay import after
+from runbook_exec.run import Run
 
 KINDS = {
     Verdict.APPROVE: Kind.DECIDED,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runbook_exec import render
-from runbook_exec.journal import Run, StepStatus
 from runbook_exec.model import Runbook, Step
+from runbook_exec.run import Run, StepStatus
 from runbook_exec.secret import Secret
 from runbook_exec.values import lost_secrets
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runbook_exec.change import Words
-from runbook_exec.journal import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.model import Mode, Runbook, Step
+from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.visible import visible
 
 MARKS = {

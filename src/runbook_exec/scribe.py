@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 from runbook_exec.change import Json
 from runbook_exec.errors import Busy, JournalError, Overtaken
-from runbook_exec.journal import WORDS, Event, Kind, Run, after, check_next
+from runbook_exec.journal import WORDS, Event, Kind
+from runbook_exec.replay import after, check_next
+from runbook_exec.run import Run
 from runbook_exec.values import plain
 
 Append = Callable[[Event, bool], Event]

@@ -7,9 +7,9 @@ from typing import Any
 
 from runbook_exec.change import Certainty, Change, Json, Nature
 from runbook_exec.diff import shown
-from runbook_exec.journal import Run
 from runbook_exec.model import Runbook
 from runbook_exec.plan import Awaits, Line, Plan, Status, gate_of
+from runbook_exec.run import Run
 from runbook_exec.values import lost_secrets
 
 

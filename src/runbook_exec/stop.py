@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runbook_exec.change import Json
 from runbook_exec.errors import RunbookError
-from runbook_exec.journal import RunStatus
+from runbook_exec.run import RunStatus
 
 GO_ON = "`runbook resume`"
 """How whoever raises an error, and knows of no run, writes the command that goes on."""

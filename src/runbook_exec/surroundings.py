@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from runbook_exec.action import Answer, Question
 from runbook_exec.change import Facts, Ref
 from runbook_exec.gate import State, Waiting
-from runbook_exec.journal import Run
 from runbook_exec.model import GateRule
+from runbook_exec.run import Run
 from runbook_exec.slots import words
 
 

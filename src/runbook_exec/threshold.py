@@ -7,9 +7,10 @@ from typing import Any
 
 from runbook_exec.change import Json
 from runbook_exec.gate import Open, Refused, State, Waiting
-from runbook_exec.journal import Kind, RunStatus, StepStatus
+from runbook_exec.journal import Kind
 from runbook_exec.model import GateRule
 from runbook_exec.plan import Line, Status, gate_body
+from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop
 from runbook_exec.surroundings import Gates

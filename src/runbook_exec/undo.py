@@ -16,12 +16,12 @@ from runbook_exec.change import Change, Evidence, Facts, Irreversible, Json, Nat
 from runbook_exec.diff import one_line, shown
 from runbook_exec.errors import Failed, Invalid, Refused, RunbookError, Transient
 from runbook_exec.images import change_of
-from runbook_exec.journal import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.known import Known, Read
 from runbook_exec.model import OnFailure, Runbook, Step
 from runbook_exec.overlay import Overlay
 from runbook_exec.past import taken_back
 from runbook_exec.plan import Line, Plan, Scope, Status, gathered, plan_digest, plan_step
+from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.values import lost_secrets
 
 UNSETTLED = {StepStatus.BEGUN, StepStatus.FAILED, StepStatus.DRIFTED, StepStatus.WAITING}

@@ -8,7 +8,7 @@ import pytest
 from rehearsal_desk import company, kill, until
 
 from runbook_exec.cli.words import say
-from runbook_exec.journal import RunStatus
+from runbook_exec.run import RunStatus
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from estate import PEOPLE, Estate
 from servers import directory_double, samba, slapd
 from servers.directory import Desk
 
-from runbook_exec.journal import RunStatus, StepStatus
 from runbook_exec.load import parse
+from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.testing import FarSide
 
 COUNTED = {

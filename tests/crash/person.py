@@ -13,7 +13,9 @@ from typing import Any
 
 from crash.trial import REPOSITORY
 
-from runbook_exec.journal import Event, Kind, Run, replay
+from runbook_exec.journal import Event, Kind
+from runbook_exec.replay import replay
+from runbook_exec.run import Run
 from runbook_exec.store.sqlite import SqliteStore
 
 HERE = Path(__file__).parent

@@ -13,8 +13,8 @@ from runbook_exec.app import App, new_run_id
 from runbook_exec.decision import Verdict
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Refused
-from runbook_exec.journal import RunStatus
 from runbook_exec.proof import Word
+from runbook_exec.run import RunStatus
 from runbook_exec.sandbox import process
 from runbook_exec.settings import find_project
 

@@ -8,7 +8,7 @@ from runbook_exec import conduct, load
 from runbook_exec.app import App
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Busy, Failed, Invalid
-from runbook_exec.journal import RunStatus
+from runbook_exec.run import RunStatus
 from runbook_exec.settings import find_project
 from runbook_exec.testing import FarSide, registered
 

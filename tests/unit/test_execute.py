@@ -7,7 +7,9 @@ from running import Bench, Killed
 
 from runbook_exec.action import Answer
 from runbook_exec.errors import Busy, Failed, JournalError, Transient, Unreachable
-from runbook_exec.journal import Kind, RunStatus, StepStatus, Word, replay
+from runbook_exec.journal import Kind
+from runbook_exec.replay import replay
+from runbook_exec.run import RunStatus, StepStatus, Word
 from runbook_exec.testing import FarSide, registered
 
 TWO = """

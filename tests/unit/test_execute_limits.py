@@ -7,7 +7,8 @@ from running import Bench, Killed
 
 from runbook_exec.action import Answer
 from runbook_exec.errors import Failed, Transient
-from runbook_exec.journal import Kind, RunStatus, StepStatus, Word
+from runbook_exec.journal import Kind
+from runbook_exec.run import RunStatus, StepStatus, Word
 from runbook_exec.testing import FarSide, Mail, registered
 
 LATER = """

@@ -14,9 +14,11 @@ from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Overtaken
 from runbook_exec.gate import Open
 from runbook_exec.gatehouse import Gatehouse
-from runbook_exec.journal import Event, Kind, RunStatus, StepStatus, replay
+from runbook_exec.journal import Event, Kind
 from runbook_exec.plan import gate_of
 from runbook_exec.proof import _STORED, KINDS
+from runbook_exec.replay import replay
+from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.settings import Environment
 from runbook_exec.testing import FarSide, registered
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook_exec.errors import JournalError
-from runbook_exec.journal import FIRST, Event, check_chain, event_hash, replay
+from runbook_exec.journal import FIRST, Event, check_chain, event_hash
+from runbook_exec.replay import replay
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),

@@ -29,7 +29,9 @@ from running import Bench, Killed
 
 from runbook_exec.action import Answer
 from runbook_exec.errors import Busy, Failed, Transient, Unreachable
-from runbook_exec.journal import Event, Kind, Run, RunStatus, StepStatus, Word, replay
+from runbook_exec.journal import Event, Kind
+from runbook_exec.replay import replay
+from runbook_exec.run import Run, RunStatus, StepStatus, Word
 from runbook_exec.testing import FarSide, MemorySession, registered
 
 # Nothing side by side: which thread comes first is not ours to repeat. tests/crash does that with a real process.

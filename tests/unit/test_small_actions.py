@@ -10,8 +10,9 @@ from running import Bench
 from runbook_exec.action import find, make_args
 from runbook_exec.change import Ref
 from runbook_exec.errors import Invalid
-from runbook_exec.journal import Kind, RunStatus
+from runbook_exec.journal import Kind
 from runbook_exec.plan import gather
+from runbook_exec.run import RunStatus
 from runbook_exec.secret import Secret
 from runbook_exec.testing import FarSide, registered
 

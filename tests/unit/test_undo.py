@@ -7,10 +7,11 @@ from estate import Estate
 from running import Killed
 
 from runbook_exec.errors import Busy, Failed, Invalid, Refused
-from runbook_exec.journal import Kind, RunStatus, StepStatus
+from runbook_exec.journal import Kind
 from runbook_exec.plan import Status
 from runbook_exec.plan_json import plan_json
 from runbook_exec.plan_text import plan_text
+from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.testing import FarSide, registered
 
 TWO = """

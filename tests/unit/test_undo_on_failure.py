@@ -6,7 +6,8 @@ import pytest
 from estate import Estate
 
 from runbook_exec.errors import Failed, Unreachable
-from runbook_exec.journal import Kind, RunStatus, StepStatus
+from runbook_exec.journal import Kind
+from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.testing import FarSide, MemorySession, registered
 
 STEPS = """

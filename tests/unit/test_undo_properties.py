@@ -10,7 +10,7 @@ from estate import Estate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook_exec.journal import RunStatus
+from runbook_exec.run import RunStatus
 from runbook_exec.testing import FarSide, registered
 
 KEYS, NAMES, VALUES = st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from([1, 2, 3])

@@ -12,9 +12,10 @@ from typing import Any, Protocol, Self
 import click
 
 from runbook_exec import report
-from runbook_exec.journal import Event, Kind, Run, RunStatus, StepStatus
+from runbook_exec.journal import Event, Kind
 from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
+from runbook_exec.run import Run, RunStatus, StepStatus
 from runbook_exec.visible import visible
 
 COLOURS = {

@@ -31,7 +31,7 @@ def resolve(run_id: str, step: str, how: str, reason: str, environment: str | No
     Look at the far side first: a mail that was begun may have gone out.
     """
     from runbook_exec import conduct
-    from runbook_exec.journal import Word
+    from runbook_exec.run import Word
 
     app = options.open_app({"environment": environment})
     found = app.find(run_id)

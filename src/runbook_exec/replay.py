@@ -1,0 +1,201 @@
+"""The run as the replay of its events. Pure: the same events give the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from runbook_exec.decision import Decision, Verdict
+from runbook_exec.errors import JournalError
+from runbook_exec.journal import SCHEMA_VERSION, Event, Kind, check_chain, event_hash
+from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus, Wait, Word
+
+
+def replay(events: Iterable[Event]) -> Run:
+    """Fold events into a run; checks the chain on the way. Raises `JournalError` where it breaks."""
+    listed = list(events)
+    if not listed:
+        raise JournalError("the run has no events", next_move="`runbook status` lists the runs")
+    check_chain(listed)
+    first = listed[0]
+    version = first.body.get("schema", 0)
+    if version > SCHEMA_VERSION:
+        raise JournalError(
+            f"the run was written in schema {version}, this program knows {SCHEMA_VERSION}",
+            where=f"run {first.run}",
+            next_move="use the newer program",
+        )
+    run = Run(
+        id=first.run,
+        client=first.client,
+        started=first.body,
+        started_at=first.at,
+        plan={},
+        steps={},
+        status=RunStatus.RUNNING,
+    )
+    for event in listed:
+        run = after(run, event)
+    return run
+
+
+def check_next(run: Run, event: Event) -> None:
+    """Raise `JournalError` where an event does not follow from what the run knows."""
+    if (event.seq, event.before, event.hash) != (run.seq + 1, run.head, event_hash(event)):
+        raise JournalError(
+            "this event does not follow from the one before it",
+            where=f"run {event.run}, event {event.seq}",
+            next_move="treat the run as tampered with; restore the journal from its copy",
+        )
+
+
+def after(run: Run, event: Event) -> Run:
+    """The run with one more event."""
+    body = event.body
+    run = replace(run, seq=event.seq, head=event.hash)
+    match event.kind:
+        case Kind.PLANNED:
+            return replace(run, plan=body, waits={}, steps=_gates_shut(_measured_anew(run.steps), body))
+        case Kind.DECIDED | Kind.WITHDRAWN | Kind.BROKEN_GLASS | Kind.REVIEWED:
+            return replace(run, decisions=(*run.decisions, _decision(event)))
+        case Kind.GATE | Kind.OPENED:
+            run = replace(run, waits={**run.waits, body["step"]: _waited(run, event)})
+        case Kind.RESUMED:
+            return replace(run, status=RunStatus.RUNNING, why="", next_move="")
+        case Kind.STOPPED:
+            return replace(
+                run, status=RunStatus(body["status"]), why=body["why"], next_move=body.get("next_move", "")
+            )
+        case Kind.DONE:
+            return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
+        case Kind.CANCELLED:
+            return replace(
+                run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at
+            )
+        case Kind.UNDOING | Kind.UNDONE:
+            return _taken_back(run, event)
+    if "step" not in body:
+        return run
+    label = str(body["step"])
+    steps = {**run.steps, label: _step_after(run.record(label), event)}
+    return replace(run, steps=steps)
+
+
+def _measured_anew(steps: Mapping[str, StepRecord]) -> dict[str, StepRecord]:
+    """Under a new plan, what did not come off counts by that plan, not by its first intent any more."""
+    left = {StepStatus.FAILED, StepStatus.DRIFTED}
+    return {
+        label: _planned_anew(replace(record, change=None) if record.status in left else record)
+        for label, record in steps.items()
+    }
+
+
+def _gates_shut(steps: Mapping[str, StepRecord], plan: Mapping[str, Any]) -> dict[str, StepRecord]:
+    """Under a new plan every gate in it has to open again. Its lines are those without an action."""
+    gates = {line["step"] for line in plan.get("lines", ()) if not line.get("uses", "-")}
+    return {label: record for label, record in steps.items() if label not in gates}
+
+
+def _decision(event: Event) -> Decision:
+    body: Mapping[str, Any] = event.body
+    return Decision(
+        seq=event.seq,
+        gate=body["gate"],
+        verdict=Verdict(body["verdict"]),
+        person=body["person"],
+        account=event.who,
+        digest=body["digest"],
+        shown=body["shown"],
+        reason=body["reason"],
+        at=body["at"],
+        way=body["way"],
+        text=body["text"],
+        signature=body["signature"],
+        delegated_for=body["delegated_for"],
+        about=body["about"],
+        after=body["after"],
+        bound=body["at"] == event.at and body["after"] == event.before,
+    )
+
+
+def _waited(run: Run, event: Event) -> Wait:
+    body: Mapping[str, Any] = event.body
+    known = run.waits.get(str(body["step"]), Wait(since=event.at, rule=body.get("rule") or {}))
+    return replace(known, opened=known.opened or event.at) if event.kind == Kind.OPENED else known
+
+
+def _taken_back(run: Run, event: Event) -> Run:
+    body: Mapping[str, Any] = event.body
+    run = replace(run, undone_by=body["by"], why=body["why"], ended_at=run.ended_at or event.at)
+    if event.kind == Kind.UNDOING:
+        return replace(run, status=RunStatus.UNDOING, next_move=body["next_move"])
+    back = {label: replace(run.record(label), status=StepStatus.UNDONE) for label in body["steps"]}
+    return replace(run, status=RunStatus.UNDONE, next_move="", steps={**run.steps, **back})
+
+
+def _planned_anew(record: StepRecord) -> StepRecord:
+    """Marks that what was begun so far was begun under an older plan."""
+    return replace(record, images=(*record.images, None)) if record.images and not record.happened else record
+
+
+def _step_after(record: StepRecord, event: Event) -> StepRecord:
+    body: Mapping[str, Any] = event.body
+    match event.kind:
+        case Kind.INTENT:
+            return replace(
+                record,
+                status=StepStatus.BEGUN,
+                change=body["change"],
+                images=(*record.images, body["change"]),
+                nature=body["nature"],
+                attempts=record.attempts + 1,
+                begun_at=record.begun_at or event.at,
+            )
+        case Kind.FAILED | Kind.EXPIRED | Kind.TURNED_AWAY:
+            status = StepStatus.BEGUN if body.get("in_doubt") else StepStatus.FAILED
+            return replace(record, status=status, error=body["error"], ended_at=event.at)
+        case Kind.WAITING | Kind.GATE:
+            return replace(record, status=StepStatus.WAITING, note=body["reason"])
+        case Kind.DRIFTED:
+            return replace(record, status=StepStatus.DRIFTED, error=body["error"])
+        case Kind.CONFIRMED:
+            return replace(record, confirmed_by=(*record.confirmed_by, body["who"]))
+        case Kind.REOPENED:
+            return _pending(record, body["reason"])
+        case Kind.RESOLVED if body["how"] == Word.REDO:
+            return _pending(record, body["reason"])
+        case Kind.SKIPPED | Kind.OPENED | Kind.ADOPTED | Kind.RESULT | Kind.RESOLVED:
+            return _over(replace(record, ended_at=event.at, error=None), event)
+        case Kind.LEFT:
+            return replace(record, status=StepStatus.LEFT, note=body["reason"], ended_at=event.at, error=None)
+    return record
+
+
+def _pending(record: StepRecord, reason: str) -> StepRecord:
+    """To be done again from the start; who confirmed it did so for what was then."""
+    return replace(record, status=StepStatus.PENDING, note=reason, change=None, begun_at="", confirmed_by=())
+
+
+def _over(record: StepRecord, event: Event) -> StepRecord:
+    body: Mapping[str, Any] = event.body
+    match event.kind:
+        case Kind.SKIPPED:
+            return replace(record, status=StepStatus.SKIPPED, note=body["reason"])
+        case Kind.OPENED:
+            return replace(record, status=StepStatus.DONE, note=body["reason"])
+        case Kind.ADOPTED:
+            changed, outputs, note = bool(body.get("changed", False)), body["outputs"], body.get("note", "")
+        case Kind.RESOLVED:
+            changed, outputs, note = True, (record.change or {}).get("outputs", {}), body["reason"]
+        case _:
+            changed, outputs, note = bool(body["changed"]), body["outputs"], ""
+            record = replace(record, evidence=body["evidence"], undo=body.get("undo", {}))
+    return replace(
+        record,
+        status=StepStatus.DONE,
+        changed=changed,
+        happened=record.happened or changed,
+        outputs=outputs,
+        note=note,
+    )

@@ -1,0 +1,131 @@
+"""A run as its events tell it: the values that `replay` folds them into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from runbook_exec.change import Json
+from runbook_exec.decision import Decision
+from runbook_exec.journal import FIRST
+
+
+class Word(StrEnum):
+    """What a person may say about a step in doubt."""
+
+    DONE = "done"
+    REDO = "redo"
+
+
+class StepStatus(StrEnum):
+    """Where a step stands."""
+
+    PENDING = "pending"
+    BEGUN = "begun"
+    """An intent without a result: the world must be read before anything else."""
+    WAITING = "waiting"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    DRIFTED = "drifted"
+    LEFT = "left"
+    UNDONE = "undone"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {StepStatus.DONE, StepStatus.SKIPPED, StepStatus.LEFT, StepStatus.UNDONE}
+
+
+class RunStatus(StrEnum):
+    """Where a run stands, derived from its events alone."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+    """By a person, between two steps or while one waited."""
+    FAILED = "failed"
+    DRIFTED = "drifted"
+    REFUSED = "refused"
+    """A gate was rejected or has expired; a new plan may be asked for."""
+    IN_DOUBT = "in doubt"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    UNDOING = "being undone"
+    UNDONE = "undone"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {RunStatus.DONE, RunStatus.CANCELLED, RunStatus.UNDOING, RunStatus.UNDONE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """What the journal knows of one step (or one element of its `for_each`)."""
+
+    status: StepStatus = StepStatus.PENDING
+    changed: bool = False
+    change: Mapping[str, Json] | None = None
+    """As planned when it was begun; holds the before-image for undo."""
+    images: tuple[Mapping[str, Json] | None, ...] = ()
+    """Every change that it was begun with, in order; None where a new plan was made in between."""
+    happened: bool = False
+    """True once an effect of it was seen."""
+    nature: str = ""
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+    undo: Mapping[str, Json] = field(default_factory=dict)
+    note: str = ""
+    attempts: int = 0
+    confirmed_by: tuple[str, ...] = ()
+    error: Mapping[str, Json] | None = None
+    begun_at: str = ""
+    ended_at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """Since when a gate has waited under the present plan, by which rule, and when it opened."""
+
+    since: str = ""
+    opened: str = ""
+    rule: Mapping[str, Json] = field(default_factory=dict)
+    """As `plan_line.gate_body` gives it, every name in it known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as its events tell it."""
+
+    id: str
+    client: str
+    started: Mapping[str, Json]
+    """Body of the first event: runbook text and digest, inputs, environment, requester, ticket."""
+    started_at: str
+    plan: Mapping[str, Json]
+    """Body of the newest plan: digest and lines."""
+    steps: Mapping[str, StepRecord]
+    status: RunStatus
+    why: str = ""
+    next_move: str = ""
+    undone_by: str = ""
+    """The newest run that takes this one back."""
+    seq: int = 0
+    head: str = FIRST
+    ended_at: str = ""
+    decisions: tuple[Decision, ...] = ()
+    """Every word on a gate, those for older plans and those taken back included."""
+    waits: Mapping[str, Wait] = field(default_factory=dict)
+    """By gate; a new plan begins anew."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.status.is_over
+
+    def record(self, step: str) -> StepRecord:
+        return self.steps.get(step, StepRecord())
+
+    def records_of(self, step_id: str) -> dict[str, StepRecord]:
+        """The records of a step: its own, or those of its elements once there are any."""
+        found = {label: record for label, record in self.steps.items() if label.partition("[")[0] == step_id}
+        return {label: record for label, record in found.items() if label != step_id} or found
