@@ -39,8 +39,9 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
         owner=owner.this_process(),
         until=time.time() + app.project.lease,
     )
-    begun = replay([first.sealed()])
-    app.desk.watch(first.sealed(), begun)
+    (written,) = app.store.events(run)
+    begun = replay([written])
+    app.desk.watch(written, begun)
     with holding(app, lease):
         scribe = pen(app, begun, lease)
         scribe.add(Kind.PLANNED, plan_body(plan))

@@ -84,7 +84,7 @@ WORDS = frozenset({Kind.DECIDED, Kind.WITHDRAWN, Kind.BROKEN_GLASS, Kind.REVIEWE
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One entry as stored."""
+    """One entry. `body` is what it says, opened; the chain covers the bytes that are kept (`stored`)."""
 
     client: str
     run: str
@@ -98,14 +98,22 @@ class Event:
     before: str
     """Hash of the event before this one in the run."""
     hash: str = ""
+    stored: bytes = b""
+    """The very bytes of the body as they are kept and hashed, sealed or not; empty: `encoded(body)`."""
 
-    def sealed(self) -> Event:
-        """The event with its hash."""
-        return replace(self, hash=event_hash(self))
+    @property
+    def kept(self) -> bytes:
+        """The bytes that the store keeps as the body and that the chain covers."""
+        return self.stored or encoded(self.body)
+
+    def hashed(self) -> Event:
+        """The event with the bytes of its body settled, and its hash over them."""
+        settled = replace(self, stored=self.kept)
+        return replace(settled, hash=event_hash(settled))
 
 
 def encoded(body: Mapping[str, Json]) -> bytes:
-    """The bytes of a body, which are what is stored and hashed."""
+    """The bytes of a body in clear."""
     return msgspec.json.encode(body, order="deterministic")
 
 
@@ -113,7 +121,7 @@ def event_hash(event: Event) -> str:
     """SHA-256 over every field, each with its length before it, so that no two events look alike."""
     digest = hashlib.sha256()
     fields = (event.client, event.run, str(event.seq), event.at, event.who, event.kind)
-    for part in (*(text.encode() for text in fields), encoded(event.body), event.before.encode()):
+    for part in (*(text.encode() for text in fields), event.kept, event.before.encode()):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()

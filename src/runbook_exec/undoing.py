@@ -66,8 +66,9 @@ def begin(app: App, made: Undo) -> Run:
             until=time.time() + app.project.lease,
             instead_of=(_last_word(app, run, back), lease),
         )
-    begun = replay([first.sealed()])
-    app.desk.watch(first.sealed(), begun)
+    (written,) = app.store.events(back)
+    begun = replay([written])
+    app.desk.watch(written, begun)
     with holding(app, own):
         scribe = pen(app, begun, own)
         scribe.add(Kind.PLANNED, plan_body(made.plan))

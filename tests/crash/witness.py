@@ -12,6 +12,7 @@ import sys
 from functools import wraps
 
 from runbook_exec.cli import main
+from runbook_exec.journal import Event
 from runbook_exec.store.sqlite import SqliteStore
 
 _file = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -21,7 +22,8 @@ def _noted(method):
     @wraps(method)
     def noting(self, event, *args, **named):
         given = method(self, event, *args, **named)
-        os.write(_file, f"{event.run} {event.seq} {event.sealed().hash}\n".encode())
+        written = given if isinstance(given, Event) else self.events(event.run)[0]
+        os.write(_file, f"{written.run} {written.seq} {written.hash}\n".encode())
         return given
 
     return noting

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbook_exec.errors import JournalError
-from runbook_exec.journal import FIRST, Event, check_chain, event_hash
+from runbook_exec.journal import FIRST, Event, check_chain, encoded, event_hash
 from runbook_exec.replay import replay
 
 JSON = st.recursive(
@@ -23,7 +23,7 @@ def chain(bodies):
         event = Event(
             client="c", run="r", seq=number, at="2026-03-02T07:00:00", who="mia",
             kind="step.evidence" if number > 1 else "run.started", body=body, before=before,
-        ).sealed()  # fmt: skip
+        ).hashed()  # fmt: skip
         events.append(event)
         before = event.hash
     return events
@@ -54,10 +54,18 @@ def test_any_touched_event_breaks_the_chain(bodies, data):
     elif how == "repeat":
         events.insert(index, events[index])
     else:
-        value = {"changed": True, **events[index].body, "x": "touched"} if how == "body" else "somebody else"
-        events[index] = replace(events[index], **{how: value})
+        body = {"changed": True, **events[index].body, "x": "touched"}
+        touched = {"stored": encoded(body)} if how == "body" else {how: "somebody else"}
+        events[index] = replace(events[index], **touched)
     with pytest.raises(JournalError):
         check_chain(events)
+
+
+def test_the_chain_covers_the_bytes_that_are_kept_not_how_the_body_reads():
+    (event,) = chain([{"name": "Anna"}])
+    check_chain([replace(event, body={})])
+    with pytest.raises(JournalError):
+        check_chain([replace(event, stored=b"{}")])
 
 
 def test_moving_text_from_one_field_to_the_next_changes_the_hash():

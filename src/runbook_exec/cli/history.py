@@ -110,8 +110,6 @@ def log(run_id: str, *, as_json: bool, **given: Any) -> None:
     With --json one event a line, as stored: sequence number, time, who, kind, body and the
     hash that chains it to the event before.
     """
-    import dataclasses
-
     app = options.open_app(given)
     found = app.find(run_id)
     events = app.store.events(found)
@@ -119,7 +117,7 @@ def log(run_id: str, *, as_json: bool, **given: Any) -> None:
     day = ""
     for event in events:
         if as_json:
-            click.echo(json.dumps(dataclasses.asdict(event), ensure_ascii=False))
+            click.echo(json.dumps(_event_json(event), ensure_ascii=False))
             continue
         if event.at[:10] != day:
             day = event.at[:10]
@@ -127,6 +125,14 @@ def log(run_id: str, *, as_json: bool, **given: Any) -> None:
         click.echo(visible(_line(event)))
     if not as_json:
         click.echo(f"\n{len(events)} events; the chain holds, head {events[-1].hash[:16]}")
+
+
+def _event_json(event: Any) -> dict[str, Any]:
+    import dataclasses
+
+    told = dataclasses.asdict(event)
+    del told["stored"]
+    return told
 
 
 def _line(event: Any) -> str:

@@ -20,7 +20,7 @@ import msgspec
 
 from runbook_exec.change import Json
 from runbook_exec.errors import Busy, Invalid, JournalError, Overtaken
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, WORDS, Event, encoded, folded
+from runbook_exec.journal import FIRST, SCHEMA_VERSION, WORDS, Event, folded
 from runbook_exec.store.owner import said
 
 BUSY_MS = 10_000
@@ -112,7 +112,7 @@ class SqliteStore:
         with self._transaction() as db:
             if instead_of is not None:
                 self._check_fence(db, instead_of[1])
-                self._insert(db, instead_of[0].sealed())
+                self._insert(db, instead_of[0].hashed())
                 db.execute(self._sql["close_run"], (instead_of[0].run,))
             if subject:
                 other = db.execute(self._sql["open_run_of"], (first.client, folded(subject))).fetchone()
@@ -123,7 +123,7 @@ class SqliteStore:
                     )
             db.execute(self._sql["add_run"], (first.run, first.client, folded(subject), runbook))
             db.execute(self._sql["take_lease"], (first.run, owner, until))
-            self._insert(db, first.sealed())
+            self._insert(db, first.hashed())
         return Lease(run=first.run, fence=1, owner=owner)
 
     def append(self, event: Event, lease: Lease, *, over: bool = False) -> Event:
@@ -133,7 +133,7 @@ class SqliteStore:
         that reported an error may have dropped what it reported it for.
         `over` releases the subject for other runs in the same transaction.
         """
-        sealed = event.sealed()
+        sealed = event.hashed()
         if self._broken:
             raise self._trouble("an event before this one could not be written")
         try:
@@ -156,7 +156,7 @@ class SqliteStore:
         """
         if event.kind not in WORDS:
             raise JournalError(f"{event.kind} takes the lease of the run", where=f"run {event.run}")
-        sealed = event.sealed()
+        sealed = event.hashed()
         with self._transaction() as db:
             self._insert(db, sealed)
         return sealed
@@ -223,6 +223,7 @@ class SqliteStore:
                 body=msgspec.json.decode(body),
                 before=before,
                 hash=digest,
+                stored=body,
             )
             for client, name, seq, at, who, kind, body, before, digest in rows
         ]
@@ -267,7 +268,7 @@ class SqliteStore:
                 next_move="somebody else wrote to this run; `runbook resume` reads it anew",
             )
         values = (event.client, event.run, event.seq, event.at, event.who, event.kind)
-        db.execute(self._sql["append"], (*values, encoded(event.body), event.before, event.hash))
+        db.execute(self._sql["append"], (*values, event.kept, event.before, event.hash))
 
     def _check_fence(self, db: sqlite3.Connection, lease: Lease) -> None:
         held = db.execute(self._sql["lease"], (lease.run,)).fetchone()
