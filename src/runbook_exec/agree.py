@@ -14,52 +14,93 @@ from runbook_exec.stop import Stop
 from runbook_exec.surroundings import Surroundings
 
 PEOPLE = {Mode.AUTO: 0, Mode.READ_DO: 1, Mode.DO_CONFIRM: 1, Mode.CHALLENGE: 2}
-"""How many different people a mode takes."""
+"""How many different humans a mode takes."""
+
+_SAID = {
+    "one": ("waits for a person to confirm", "wartet auf die Bestätigung durch einen Menschen"),
+    "other": (
+        "waits for another person to confirm",
+        "wartet auf die Bestätigung durch einen zweiten Menschen",
+    ),
+    "stranger": (
+        "waits for somebody who is known: the account {} is nobody's",
+        "wartet auf jemand Bekannten: das Konto {} gehört niemandem",
+    ),
+    "list": ("Done? Confirm each: {}", "Erledigt? Jedes bestätigen: {}"),
+}
 
 
 def agree(step: Step, label: str, nature: Nature, scribe: Scribe, around: Surroundings) -> None:
     """Return once enough people have agreed; raise `Stop` (waiting) while somebody is missing.
 
     A human action asks the last person itself. Who a person is comes from the process
-    that they started, never from what they type.
+    that they started, never from what they type; one human counts once, whatever number of
+    accounts they have.
     """
     asks_itself = nature is Nature.HUMAN
-    if asks_itself and step.mode is Mode.DO_CONFIRM:
-        return  # `together` has asked, or the action asks
-    needed = PEOPLE[step.mode] - asks_itself
-    by = scribe.run.record(label).confirmed_by
-    if len(by) < needed and scribe.who not in by:
-        answer = around.ask(Question(title=_title(step, around.language)))
-        if answer is not None:
-            scribe.add(Kind.CONFIRMED, {"step": label, "who": scribe.who, "text": answer.text})
-            by = (*by, scribe.who)
-    if len(by) >= needed and not (asks_itself and scribe.who in by):
+    if asks_itself and step.mode in {Mode.READ_DO, Mode.DO_CONFIRM}:
+        return  # the action asks, or `together` has asked
+    by = heard_from(step, label, scribe, around)
+    needed = PEOPLE[step.mode]
+    if len(by) >= needed:
         return
-    missing = "another person" if by else "a person"
-    scribe.add(Kind.WAITING, {"step": label, "reason": f"waits for {missing} to confirm"})
-    raise Stop(
-        RunStatus.WAITING,
-        f"step {label!r} waits for {missing} to confirm",
-        next_move=f"`runbook resume {scribe.run.id}`, started by that person, goes on",
-    )
+    me = _human(step, scribe.who, around)
+    if not me:
+        raise _waiting(label, _said(around, "stranger", scribe.who), scribe)
+    if asks_itself and by and me not in by:
+        return  # the action asks the last of them
+    if me not in by and around.ask(Question(title=_title(step, around.language))) is not None:
+        scribe.add(Kind.CONFIRMED, {"step": label, "who": scribe.who, "text": ""})
+        by = heard_from(step, label, scribe, around)
+    if len(by) < needed:
+        raise _waiting(label, _said(around, "other" if by else "one"), scribe)
 
 
 def together(title: str, steps: Sequence[Step], scribe: Scribe, around: Surroundings) -> None:
     """Have a section's do-confirm items confirmed in one go, after they were done from memory.
 
-    Where nobody confirms, nothing is recorded and each item asks by itself.
+    Raises `Stop` (waiting) where nobody confirms all of them; then nothing is recorded as done.
     """
     items = tuple(_title(step, around.language) for step in steps)
-    if around.ask(Question(title=title, items=items)) is None:
-        return
+    if around.ask(Question(title=_said(around, "list", title), items=items)) is None:
+        reason = _said(around, "one")
+        for step in steps[1:]:
+            scribe.add(Kind.WAITING, {"step": step.id, "reason": reason})
+        raise _waiting(steps[0].id, reason, scribe)
     for step in steps:
         scribe.add(Kind.CONFIRMED, {"step": step.id, "who": scribe.who, "text": ""})
 
 
-def word_given(step: Step, label: str, scribe: Scribe) -> Answer | None:
-    """The word that a do-confirm item already has; None where it still has to be asked for."""
+def word_given(step: Step, label: str, scribe: Scribe, around: Surroundings) -> Answer | None:
+    """The word that a person's item has already; None where it still has to be asked for."""
     by = scribe.run.record(label).confirmed_by
-    return Answer(who=by[-1]) if by and step.mode is Mode.DO_CONFIRM else None
+    enough = len(heard_from(step, label, scribe, around)) >= max(PEOPLE[step.mode], 1)
+    return Answer(who=by[-1]) if enough else None
+
+
+def heard_from(step: Step, label: str, scribe: Scribe, around: Surroundings) -> set[str]:
+    """The different humans who have confirmed a step; for a challenge, those who are known."""
+    found = {_human(step, account, around) for account in scribe.run.record(label).confirmed_by}
+    return found - {""}
+
+
+def _human(step: Step, account: str, around: Surroundings) -> str:
+    return around.human(account) if step.mode is Mode.CHALLENGE else account
+
+
+def _waiting(label: str, reason: str, scribe: Scribe) -> Stop:
+    scribe.add(Kind.WAITING, {"step": label, "reason": reason})
+    run = scribe.run.id
+    return Stop(
+        RunStatus.WAITING,
+        f"step {label!r} {reason}",
+        next_move=f"`runbook confirm {run} {label}`, typed by that person; then `runbook resume {run}`",
+    )
+
+
+def _said(around: Surroundings, key: str, *values: str) -> str:
+    english, german = _SAID[key]
+    return (german if around.language == "de" else english).format(*values)
 
 
 def _title(step: Step, language: str) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runbook_exec import __version__, inputs, recover, undoing
+from runbook_exec.agree import PEOPLE
 from runbook_exec.app import App
+from runbook_exec.change import Nature
 from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
 from runbook_exec.execute import advance, outputs_so_far
-from runbook_exec.held import acquired, first_event, holding, pen, plan_body, surroundings
+from runbook_exec.held import acquired, first_event, holding, pen, plan_body, surroundings, taken_up
 from runbook_exec.journal import Kind
-from runbook_exec.model import Runbook
+from runbook_exec.model import Mode, Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
 from runbook_exec.replay import replay
@@ -97,26 +98,41 @@ def resume(
 
 def resolve(app: App, run_id: str, step: str, *, how: Word, reason: str) -> Run:
     """Put a person's word about a step on the record. Only where reading could not settle it."""
-    with _taken_up(app, run_id) as scribe:
-        record = scribe.run.steps.get(step)
-        if any(gate.id == step for gate in runbook_of(scribe.run).steps() if gate.gate):
+    with taken_up(app, run_id) as scribe:
+        runbook = runbook_of(scribe.run)
+        if any(gate.id == step for gate in runbook.steps() if gate.gate):
             raise Refused(
                 f"{step!r} is a gate: nobody can say that it is done",
                 next_move=f"`runbook approve {run_id} {step}`, by whoever may",
             )
-        unsettled = {StepStatus.BEGUN, StepStatus.DRIFTED}
-        if record is None or record.status not in unsettled:
-            open_ones = [label for label, r in scribe.run.steps.items() if r.status in unsettled]
+        open_ones = recover.unsettled(runbook, scribe.run)
+        if step not in open_ones:
             raise Refused(
                 f"step {step!r} of run {run_id} is not in doubt",
                 next_move="in doubt: " + (", ".join(open_ones) or "none"),
             )
+        if how is Word.DONE:
+            _refuse_alone(app, runbook, scribe, step)
         return scribe.add(Kind.RESOLVED, {"step": step, "how": how.value, "reason": reason})
+
+
+def _refuse_alone(app: App, runbook: Runbook, scribe: Scribe, label: str) -> None:
+    """A person's item that takes two people is not done by the word of one."""
+    step = runbook.step(label.partition("[")[0])
+    record, human = scribe.run.record(label), app.gatehouse(str(scribe.run.started["environment"])).human
+    if step.mode is not Mode.CHALLENGE or record.nature != Nature.HUMAN:
+        return
+    said = {human(account) for account in (*record.confirmed_by, scribe.who)} - {""}
+    if len(said) < PEOPLE[Mode.CHALLENGE]:
+        raise Refused(
+            f"step {label!r} takes the word of two different people",
+            next_move="somebody else says it, after one of them has confirmed it",
+        )
 
 
 def cancel(app: App, run_id: str, *, reason: str) -> Run:
     """End a run for good; what was done stays done. Refused while a step is in doubt."""
-    with _taken_up(app, run_id) as scribe:
+    with taken_up(app, run_id) as scribe:
         begun = [label for label, r in scribe.run.steps.items() if r.status is StepStatus.BEGUN]
         if begun:
             raise Refused(
@@ -124,18 +140,6 @@ def cancel(app: App, run_id: str, *, reason: str) -> Run:
                 next_move=f"`runbook resume {run_id}` looks; or say it: `runbook resolve {run_id} {begun[0]} done`",
             )
         return scribe.add(Kind.CANCELLED, {"reason": reason})
-
-
-@contextmanager
-def _taken_up(app: App, run_id: str) -> Iterator[Scribe]:
-    """The pen of a run that is not over, for one person's word."""
-    with holding(app, acquired(app, run_id)) as lease:
-        run = app.run(run_id)
-        if run.is_over:
-            raise Refused(
-                f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
-            )
-        yield pen(app, run, lease)
 
 
 def _agreed(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Callable[[Plan], bool]) -> bool:

@@ -15,7 +15,8 @@ from runbook_exec.agree import together
 from runbook_exec.change import Deferred, Json, Nature, holds_deferred
 from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.journal import Kind
-from runbook_exec.model import Mode, OnFailure, Runbook, Step
+from runbook_exec.model import OnFailure, Runbook, Step
+from runbook_exec.order import carried_out, is_list
 from runbook_exec.perform import perform
 from runbook_exec.plan import Line, Read, Scope, Status, gathered_outputs, plan_again, plan_step
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
@@ -90,24 +91,29 @@ class _Walk:
         self.live: dict[tuple[str, int], Mapping[str, Any]] = {}
 
     def steps(self) -> None:
-        for batch in self.runbook.batches():
+        for batch in carried_out(self.runbook):
             if self.around.pause(0):
                 raise Stop(RunStatus.STOPPED, "a person stopped it between two steps")
-            self._confirm_together(batch[0])
-            self._batch(batch)
+            if is_list(batch):
+                self._list(batch)
+            else:
+                self._batch(batch)
         if self.failed:
             raise Stop(RunStatus.FAILED, "went on past failed steps: " + ", ".join(self.failed))
 
-    def _confirm_together(self, first: Step) -> None:
-        """Do-confirm items that follow each other in a section are asked for as one list."""
-        if first.mode is not Mode.DO_CONFIRM or self.scribe.run.record(first.id).confirmed_by:
-            return
-        section = self.runbook.sections[self.sections[first.id]]
-        following = section.steps[section.steps.index(first) :]
-        items = list(takewhile(_is_plain_item, following))
-        if len(items) > 1 and not self.scribe.run.record(first.id).status.is_over:
-            title = section.title.get(self.around.language) or next(iter(section.title.values()))
-            together(title, items, self.scribe, self.around)
+    def _list(self, items: tuple[Step, ...]) -> None:
+        """What was done from memory is confirmed as one list; what nobody said no to stays done."""
+        open_ones = [step for step in items if not self._is_said(step)]
+        if len(open_ones) > 1:
+            title = self.runbook.sections[self.sections[items[0].id]].title
+            shown = title.get(self.around.language) or next(iter(title.values()))
+            together(shown, open_ones, self.scribe, self.around)
+        for step in items:
+            self._step(step)
+
+    def _is_said(self, step: Step) -> bool:
+        record = self.scribe.run.record(step.id)
+        return record.status.is_over or bool(record.confirmed_by)
 
     def _batch(self, batch: tuple[Step, ...]) -> None:
         if len(batch) == 1:
@@ -207,13 +213,6 @@ class _Walk:
             for line in self.planning.lines(gate, ()):
                 heard = min(heard, pass_gate(line, self.planned.get(gate.id), self.scribe, self.around.gates))
         return heard
-
-
-def _is_plain_item(step: Step) -> bool:
-    """A do-confirm item without conditions, texts or secrets of its own."""
-    return (
-        step.mode is Mode.DO_CONFIRM and not step.when and not step.for_each and set(step.args) <= {"title"}
-    )
 
 
 def _outputs_of(record: StepRecord) -> dict[str, Any]:

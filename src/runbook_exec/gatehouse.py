@@ -61,6 +61,13 @@ class Gatehouse:
                 ) from error
         return self._read[1]
 
+    def human(self, account: str) -> str:
+        """Which human an account is; empty: nobody's. Without a people file accounts are all that is known."""
+        if not self.environment.people:
+            return account
+        person = self.people().of_account(account)
+        return person.id if person else ""
+
     def state(self, run: Run, gate: str, rule: GateRule) -> State:
         """Whether the gate is open now: people, decisions and signatures looked at afresh."""
         people = self.people()

@@ -13,7 +13,7 @@ from runbook_exec.app import App, now
 from runbook_exec.change import Json
 from runbook_exec.drift import line_body
 from runbook_exec.editor import last_editor
-from runbook_exec.errors import Busy, JournalError
+from runbook_exec.errors import Busy, JournalError, Refused
 from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind
 from runbook_exec.model import Runbook
 from runbook_exec.plan import Plan
@@ -31,6 +31,7 @@ RENEWALS = 4
 @contextmanager
 def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundings]:
     """The far sides, opened for writing, and the desk, for one run that this process holds."""
+    house = app.gatehouse(app.environment.name)
     with app.sessions(write=True) as sessions:
         yield Surroundings(
             sessions=sessions,
@@ -43,7 +44,8 @@ def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundi
             protected=app.environment.protected,
             project=app.project.folder,
             language=app.desk.language,
-            gates=app.gatehouse(app.environment.name),
+            gates=house,
+            human=house.human,
         )
 
 
@@ -92,6 +94,18 @@ def holding(app: App, lease: Lease) -> Iterator[Lease]:
         # What cannot be given back lapses; the reason why we are here matters more.
         with suppress(JournalError):
             app.store.release(lease)
+
+
+@contextmanager
+def taken_up(app: App, run_id: str) -> Iterator[Scribe]:
+    """The pen of a run that is not over, for one person's word."""
+    with holding(app, acquired(app, run_id)) as lease:
+        run = app.run(run_id)
+        if run.is_over:
+            raise Refused(
+                f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
+            )
+        yield pen(app, run, lease)
 
 
 def first_event(app: App, plan: Plan, *, run: str, ticket: str) -> Event:

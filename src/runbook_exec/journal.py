@@ -34,6 +34,10 @@ class Kind(StrEnum):
     DONE = "run.done"
     CANCELLED = "run.cancelled"
     """A person ended it; what was done stays done."""
+    TAKEN = "run.taken"
+    """Somebody else has the run from here on: whom to ask, and who goes on."""
+    NOTED = "run.noted"
+    """A remark for whoever comes next."""
     UNDOING = "run.undoing"
     """Another run has begun to take this one back; it goes on no more."""
     UNDONE = "run.undone"
@@ -78,7 +82,17 @@ def folded(subject: str) -> str:
     return unicodedata.normalize("NFKC", subject).casefold().strip()
 
 
-WORDS = frozenset({Kind.DECIDED, Kind.WITHDRAWN, Kind.BROKEN_GLASS, Kind.REVIEWED, Kind.ALERTED})
+WORDS = frozenset(
+    {
+        Kind.DECIDED,
+        Kind.WITHDRAWN,
+        Kind.BROKEN_GLASS,
+        Kind.REVIEWED,
+        Kind.ALERTED,
+        Kind.TAKEN,
+        Kind.NOTED,
+    }
+)
 """What people say beside the process that works on the run, without taking it over."""
 
 

@@ -42,7 +42,6 @@ def taken_back(runbook: Runbook, labels: Sequence[str]) -> Runbook:
 
 
 def _item(step: Step) -> Step:
-    """A step without what only doing it needs."""
-    return replace(
-        step, args={}, when="", mode=Mode.AUTO, on_failure=OnFailure.STOP, parallel="", irreversible=""
-    )
+    """A step without what only doing it needs. Whose word it took to do it, it takes to take it back."""
+    mode = Mode.AUTO if step.mode is Mode.DO_CONFIRM else step.mode
+    return replace(step, args={}, when="", mode=mode, on_failure=OnFailure.STOP, parallel="", irreversible="")

@@ -305,7 +305,9 @@ class _Doing:
             deadline=deadline,
             say=lambda text: self.around.say(self.label, text),
             record=self._record,
-            ask=lambda question: word_given(self.step, self.label, self.scribe) or self.around.ask(question),
+            ask=lambda question: (
+                word_given(self.step, self.label, self.scribe, self.around) or self.around.ask(question)
+            ),
             story=lambda: self.around.story(self.scribe.run),
         )
 

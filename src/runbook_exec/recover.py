@@ -31,6 +31,20 @@ def to_reopen(runbook: Runbook, run: Run) -> list[str]:
     return [label for step in runbook.steps() if step.id in again for label in run.records_of(step.id)]
 
 
+def unsettled(runbook: Runbook, run: Run) -> list[str]:
+    """Labels of steps on which a person's word may be put: in doubt, in conflict, or a secret handed over unconfirmed.
+
+    Nothing but a person can tell whether it was handed over.
+    """
+    handed = {step.id for step in runbook.steps() if step.args.get("reveal")}
+    return [
+        label
+        for label, record in run.steps.items()
+        if record.status in {StepStatus.BEGUN, StepStatus.DRIFTED}
+        or (record.status is StepStatus.WAITING and record.change and label.partition("[")[0] in handed)
+    ]
+
+
 def may_be_handed_over(runbook: Runbook, run: Run) -> bool:
     """Whether a person was asked to hand a secret over and did not confirm it: they may have done so."""
     return any(

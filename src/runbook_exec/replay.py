@@ -9,7 +9,7 @@ from typing import Any
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import JournalError
 from runbook_exec.journal import SCHEMA_VERSION, Event, Kind, check_chain, event_hash
-from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus, Wait, Word
+from runbook_exec.run import Note, Run, RunStatus, StepRecord, StepStatus, Wait, Word
 
 
 def replay(events: Iterable[Event]) -> Run:
@@ -61,20 +61,12 @@ def after(run: Run, event: Event) -> Run:
             return replace(run, decisions=(*run.decisions, _decision(event)))
         case Kind.GATE | Kind.OPENED:
             run = replace(run, waits={**run.waits, body["step"]: _waited(run, event)})
-        case Kind.RESUMED:
-            return replace(run, status=RunStatus.RUNNING, why="", next_move="")
-        case Kind.STOPPED:
-            return replace(
-                run, status=RunStatus(body["status"]), why=body["why"], next_move=body.get("next_move", "")
-            )
-        case Kind.DONE:
-            return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
-        case Kind.CANCELLED:
-            return replace(
-                run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at
-            )
+        case Kind.RESUMED | Kind.STOPPED | Kind.DONE | Kind.CANCELLED:
+            return _gone_on(run, event)
         case Kind.UNDOING | Kind.UNDONE:
             return _taken_back(run, event)
+        case Kind.TAKEN | Kind.NOTED:
+            return _handed_on(run, event)
     if "step" not in body:
         return run
     label = str(body["step"])
@@ -82,13 +74,37 @@ def after(run: Run, event: Event) -> Run:
     return replace(run, steps=steps)
 
 
+def _gone_on(run: Run, event: Event) -> Run:
+    body: Mapping[str, Any] = event.body
+    match event.kind:
+        case Kind.RESUMED:
+            return replace(run, status=RunStatus.RUNNING, why="", next_move="")
+        case Kind.STOPPED:
+            status = RunStatus(body["status"])
+            return replace(run, status=status, why=body["why"], next_move=body.get("next_move", ""))
+        case Kind.DONE:
+            return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
+    return replace(run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at)
+
+
+def _handed_on(run: Run, event: Event) -> Run:
+    if event.kind == Kind.TAKEN:
+        return replace(run, taken_by=event.who)
+    note = Note(at=event.at, who=event.who, text=str(event.body["text"]))
+    return replace(run, notes=(*run.notes, note))
+
+
 def _measured_anew(steps: Mapping[str, StepRecord]) -> dict[str, StepRecord]:
-    """Under a new plan, what did not come off counts by that plan, not by its first intent any more."""
-    left = {StepStatus.FAILED, StepStatus.DRIFTED}
-    return {
-        label: _planned_anew(replace(record, change=None) if record.status in left else record)
-        for label, record in steps.items()
-    }
+    """Under a new plan, what is left counts by that plan, not by its first intent any more."""
+    return {label: _planned_anew(_unsaid(record)) for label, record in steps.items()}
+
+
+def _unsaid(record: StepRecord) -> StepRecord:
+    """Without what was begun and did not come off, and without who confirmed it: that was for the old plan."""
+    if record.status.is_over:
+        return record
+    failed = record.status in {StepStatus.FAILED, StepStatus.DRIFTED}
+    return replace(record, confirmed_by=(), change=None if failed else record.change)
 
 
 def _gates_shut(steps: Mapping[str, StepRecord], plan: Mapping[str, Any]) -> dict[str, StepRecord]:

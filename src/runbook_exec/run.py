@@ -94,6 +94,15 @@ class Wait:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Note:
+    """What somebody remarked about the run."""
+
+    at: str
+    who: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run as its events tell it."""
 
@@ -117,10 +126,18 @@ class Run:
     """Every word on a gate, those for older plans and those taken back included."""
     waits: Mapping[str, Wait] = field(default_factory=dict)
     """By gate; a new plan begins anew."""
+    taken_by: str = ""
+    """The account of whoever took it over last; empty: nobody did."""
+    notes: tuple[Note, ...] = ()
 
     @property
     def is_over(self) -> bool:
         return self.status.is_over
+
+    @property
+    def holder(self) -> str:
+        """The account of whoever has the run in hand: who took it last, or who asked for it."""
+        return self.taken_by or str(self.started.get("requester", ""))
 
     def record(self, step: str) -> StepRecord:
         return self.steps.get(step, StepRecord())

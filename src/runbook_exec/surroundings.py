@@ -60,3 +60,5 @@ class Surroundings:
     project: Path
     language: str
     gates: Gates = field(default_factory=NobodyDecides)
+    human: Callable[[str], str] = lambda account: account
+    """Which human an operating-system account is; empty where it is nobody's."""

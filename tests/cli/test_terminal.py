@@ -159,6 +159,8 @@ def test_a_secret_that_was_shown_is_not_replaced_unasked(project):
     assert "waits as before" in again.screen
     assert "Key: " not in again.screen
 
+    assert "runbook resolve " + run + " given done" in again.screen
+
     replaced = Terminal("resume", run, cwd=project)
     replaced.sees("Replace them? [y/N]:")
     replaced.types("y\n")
@@ -167,3 +169,21 @@ def test_a_secret_that_was_shown_is_not_replaced_unasked(project):
     replaced.sees("[y/n]:")
     replaced.types("y\n")
     assert replaced.ends() == 0
+
+
+def test_a_secret_that_was_handed_over_and_stays_is_taken_as_done_by_a_persons_word(project):
+    terminal = Terminal("run", "key", cwd=project)
+    terminal.sees("Key: ")
+    terminal.types("\n")
+    terminal.sees("[y/n]:")
+    terminal.types("n\n")
+    terminal.sees("runbook resume ")
+    assert terminal.ends() == 10
+    run = terminal.screen.split("runbook resume ")[1].split("`")[0]
+
+    said = Terminal("resolve", run, "given", "done", "--reason", "she has it", cwd=project)
+    assert said.ends() == 0
+    resumed = Terminal("resume", run, cwd=project)
+    assert resumed.ends() == 0
+    assert "Key: " not in resumed.screen
+    assert "Replace them?" not in resumed.screen

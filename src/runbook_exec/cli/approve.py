@@ -10,6 +10,8 @@ import click
 
 from runbook_exec.cli import options
 from runbook_exec.cli.approval_page import page, said
+from runbook_exec.cli.consent import consents
+from runbook_exec.cli.words import say
 
 LEAST_NAMED = 32
 """Characters of a digest: fewer could be met by another plan on purpose."""
@@ -56,7 +58,7 @@ def approve(**given: Any) -> int:
     """
     from runbook_exec.decision import Verdict
 
-    return decided(Verdict.APPROVE, "Agree to exactly this?", given)
+    return decided(Verdict.APPROVE, "agree gate", given)
 
 
 @click.command()
@@ -66,7 +68,7 @@ def reject(**given: Any) -> int:
     """Say no. One no keeps the gate shut, whoever else agrees."""
     from runbook_exec.decision import Verdict
 
-    return decided(Verdict.REJECT, "Reject this?", given)
+    return decided(Verdict.REJECT, "reject gate", given)
 
 
 @click.command("break-glass")
@@ -79,7 +81,7 @@ def break_glass(**given: Any) -> int:
     """
     from runbook_exec.decision import Verdict
 
-    return decided(Verdict.BREAK_GLASS, "Break the glass?", given)
+    return decided(Verdict.BREAK_GLASS, "break gate", given)
 
 
 @click.command()
@@ -162,8 +164,9 @@ def decided(verdict: Any, question: str, given: dict[str, Any], played: str = ""
     if not played:
         _seen(view, given)
     reason = given["reason"] or (click.prompt("Why") if options.in_terminal() else "")
-    if options.in_terminal() and not given["digest"] and not played:
-        click.confirm(question, default=False, abort=True)
+    asks, language = options.in_terminal() and not given["digest"] and not played, app.desk.language
+    if asks and not consents(say(language, question), language, enter_is_no=True):
+        raise click.Abort
     word = Word(
         verdict=verdict,
         reason=reason,

@@ -21,7 +21,7 @@ _reason = click.option(
 @_reason
 @options.environment
 def resolve(run_id: str, step: str, how: str, reason: str, environment: str | None) -> None:
-    """Say what happened to a step that reading cannot settle.
+    """Say what happened to a step that reading cannot settle, or to a secret that was to be handed over.
 
     \b
     done   it happened: take it as done and go on

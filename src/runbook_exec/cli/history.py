@@ -18,11 +18,12 @@ from runbook_exec.visible import visible
 @options.language_option
 @options.json_option
 @click.option("--limit", default=20, show_default=True, help="How many runs to list.")
-def status(run_id: str | None, *, as_json: bool, limit: int, **given: Any) -> None:
+@click.option("--mine", is_flag=True, help="Only runs that are not over and that you have in hand.")
+def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given: Any) -> None:
     """Show the newest runs, or one run's checklist."""
     app = options.open_app(given)
     if run_id is None:
-        _list(app, limit, as_json=as_json)
+        _list(app, limit, as_json=as_json, mine=mine)
         return
     from runbook_exec.past import runbook_of
 
@@ -35,10 +36,12 @@ def status(run_id: str | None, *, as_json: bool, limit: int, **given: Any) -> No
     _checklist(run, runbook, app.desk.language, interrupted=interrupted)
 
 
-def _list(app: Any, limit: int, *, as_json: bool) -> None:
+def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
     found = []
     for entry in app.runs(limit=limit):
         run = app.run(entry.run)
+        if mine and (run.is_over or run.holder != app.desk.who):
+            continue
         found.append(
             {
                 "run": run.id,
@@ -48,6 +51,7 @@ def _list(app: Any, limit: int, *, as_json: bool) -> None:
                 "interrupted": app.is_interrupted(run),
                 "started": run.started_at,
                 "by": run.started["requester"],
+                "holder": run.holder,
                 "why": run.why,
             }
         )
@@ -122,7 +126,7 @@ def log(run_id: str, *, as_json: bool, **given: Any) -> None:
         if event.at[:10] != day:
             day = event.at[:10]
             click.echo(click.style(f"{day}, times in UTC", bold=True))
-        click.echo(visible(_line(event)))
+        click.echo(visible(line(event)))
     if not as_json:
         click.echo(f"\n{len(events)} events; the chain holds, head {events[-1].hash[:16]}")
 
@@ -135,7 +139,8 @@ def _event_json(event: Any) -> dict[str, Any]:
     return told
 
 
-def _line(event: Any) -> str:
+def line(event: Any) -> str:
+    """An event on one line: number, time, kind, step, and what it tells."""
     body = event.body
     clock = event.at[11:23]
     step = body.get("step", "")
@@ -152,11 +157,15 @@ def _line(event: Any) -> str:
         told = f"{body['runbook']} for {body['subject']} in {body['environment']}, asked for by {body['requester']}"
     elif event.kind == "run.planned":
         told = f"{body['changes']} changes, digest {body['digest'][:12]}"
+    elif event.kind == "run.taken":
+        told = f"{event.who} has it from here on, after {body['before']}"
+    elif event.kind == "run.noted":
+        told = f"{event.who}: {body['text']}"
     elif "verdict" in body:
         step, acted = body["gate"], f" for {body['delegated_for']}" if body["delegated_for"] else ""
         told = f"{body['verdict']} by {body['person']}{acted} ({body['way']}): {body['reason']}"
     else:
-        told = body.get("reason") or body.get("note") or body.get("why") or ""
+        told = body.get("reason") or body.get("note") or body.get("why") or body.get("text") or ""
     return f"{event.seq:>4}  {clock}  {event.kind:<14} {step:<16} {told}".rstrip()
 
 

@@ -28,6 +28,10 @@ _SAID: dict[str, tuple[str, str]] = {
         "Nothing was changed; run {} waits as before.",
         "Es wurde nichts geändert; Lauf {} wartet wie zuvor.",
     ),
+    "handed over": (
+        "  next: `runbook resolve {} {} done` where the old one was handed over and stays",
+        "  als Nächstes: `runbook resolve {} {} done`, wenn das alte übergeben wurde und bleibt",
+    ),
     "agree new": ("Go on with this plan?", "Mit diesem Plan weitermachen?"),
     "stopping": (
         "stopping after the step in flight; Ctrl-C again stops at once",
@@ -101,6 +105,19 @@ _SAID: dict[str, tuple[str, str]] = {
         "  next: `runbook cancel {0}` ends the run, or `runbook resume {0}` goes on with it",
         "  als Nächstes: `runbook cancel {0}` beendet den Lauf, oder `runbook resume {0}` setzt ihn fort",
     ),
+    "agree gate": ("Agree to exactly this?", "Genau dem zustimmen?"),
+    "reject gate": ("Reject this?", "Das ablehnen?"),
+    "break gate": ("Break the glass?", "Glas einschlagen?"),
+    "is so": ("  Is it so?", "  Ist es so?"),
+    "recorded word": ("recorded, with your name", "festgehalten, mit Ihrem Namen"),
+    "one more": ("; another person has to confirm it, too", "; ein zweiter Mensch muss es auch bestätigen"),
+    "has it": ("  in the hands of {}", "  in den Händen von {}"),
+    "had it": (" (before: {})", " (vorher: {})"),
+    "in doubt now": ("  nobody knows, or not as planned:", "  ungeklärt oder nicht wie geplant:"),
+    "waits now": ("  waits:", "  wartet:"),
+    "comes next": ("  comes next:", "  kommt als Nächstes:"),
+    "notes": ("  notes:", "  Bemerkungen:"),
+    "last events": ("  last events:", "  letzte Ereignisse:"),
     "stays": ("  not taken back:", "  nicht zurückgenommen:"),
 }
 

@@ -250,6 +250,8 @@ def _lost_secrets(parsed: Any, run: Any, language: str, *, ask: bool) -> None:
         click.echo(say(language, "may be in use"))
         if not consents(say(language, "anew"), language, enter_is_no=True):
             click.echo(say(language, "as it was", run.id))
+            for label in recover.unsettled(parsed, run):
+                click.echo(say(language, "handed over", run.id, label))
             raise click.Abort
 
 

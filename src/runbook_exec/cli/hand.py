@@ -1,0 +1,155 @@
+"""take, note, confirm: people who work on the same run, one after the other or side by side."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from runbook_exec.cli import options
+from runbook_exec.cli.consent import consents
+from runbook_exec.cli.words import say
+from runbook_exec.visible import visible
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@options.environment
+@options.language_option
+@options.json_option
+def take(run_id: str, *, as_json: bool, **given: Any) -> None:
+    """Take a run over from whoever had it, and see where it stands.
+
+    Shows what waits, what is in doubt, what is next, open deferrals, notes and the last events. The record tells
+    from now on that it is yours; nothing else changes. Where it is yours already, it only shows.
+    """
+    from runbook_exec import handover
+
+    app = options.open_app(given)
+    found = app.find(run_id)
+    before = app.run(found).holder
+    seen = handover.take(app, found)
+    if as_json:
+        click.echo(json.dumps(_json(seen), ensure_ascii=False, indent=2))
+        return
+    _shown(seen, before, app.desk.language)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("text", nargs=-1, required=True)
+@options.environment
+def note(run_id: str, text: tuple[str, ...], environment: str | None) -> None:
+    """Leave a remark on a run for whoever comes next. It is kept; write no secrets.
+
+    \b
+      runbook note k7f3m "Ms Reuter calls back at ten"
+    """
+    from runbook_exec import handover
+
+    app = options.open_app({"environment": environment})
+    found = app.find(run_id)
+    handover.note(app, found, " ".join(text))
+    click.echo(f"noted on run {found}")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("step", required=False, default="")
+@click.option("--remark", default="", help="Kept in the record, with your name.")
+@click.option("-y", "--yes", is_flag=True, help="It is so; do not ask. For scripts.")
+@options.environment
+@options.language_option
+def confirm(run_id: str, step: str, *, remark: str, yes: bool, **given: Any) -> int:
+    """Confirm an item at which a run waits, from any terminal.
+
+    Without STEP everything that waits is asked for, one by one. You are whoever started this
+    command. A challenge takes two different humans, whatever accounts they have.
+    """
+    from runbook_exec import confirmation
+    from runbook_exec.errors import EXIT_WAITING, Refused
+
+    app = options.open_app(given)
+    language, found = app.desk.language, app.find(run_id)
+    left = 0
+    for item in confirmation.look(app, found, step):
+        _show(item)
+        if not yes and not options.in_terminal():
+            raise Refused(
+                "nobody is at the terminal to confirm it",
+                next_move=f"at a terminal: runbook confirm {found} {item.label}; a script adds --yes",
+            )
+        points = (*(f"  {visible(point)}" for point in item.items), say(language, "is so"))
+        if not yes and not all(consents(asked, language) for asked in points):
+            click.echo(say(language, "not confirmed"))
+            left += 1
+            continue
+        run = confirmation.confirm(app, found, item, text=remark)
+        missing = confirmation.missing(app, run, item)
+        left += missing > 0
+        click.echo(say(language, "recorded word") + (say(language, "one more") if missing else ""))
+    if not left:
+        click.echo(say(language, "next", f"runbook resume {found}"))
+    return EXIT_WAITING if left else 0
+
+
+def _show(item: Any) -> None:
+    click.echo(click.style(f"▢ {visible(item.title)}", bold=True))
+    if item.says:
+        click.echo(f"  → {visible(item.says)}")
+    if item.text:
+        click.echo(visible(item.text))
+
+
+def _shown(seen: Any, before: str, language: str) -> None:
+    from runbook_exec.cli.checklist import COLOURS
+    from runbook_exec.cli.history import line
+    from runbook_exec.report import MARKS
+
+    run = seen.run
+    stands = say(language, "status interrupted" if seen.interrupted else f"status {run.status.value}")
+    about = visible(f"{run.started['runbook']} · {run.started['subject']}".rstrip(" ·"))
+    click.echo(click.style(f"{run.id}  {about}: {stands}", bold=True))
+    had = "" if before == run.holder else say(language, "had it", visible(before))
+    click.echo(say(language, "has it", visible(run.holder)) + had)
+    if run.why:
+        click.echo(f"  {visible(run.why)}")
+    for key, found in (("in doubt now", seen.doubtful), ("waits now", seen.waits), ("comes next", seen.next)):
+        if found:
+            click.echo(say(language, key))
+        for row in found:
+            mark = click.style(MARKS[row.status], fg=COLOURS.get(row.status))
+            says = f" – {visible(row.says)}" if row.says else ""
+            click.echo(f"    {mark} {visible(row.title)} ({row.step}){says}")
+    if run.notes:
+        click.echo(say(language, "notes"))
+    for remark in run.notes:
+        click.echo(
+            f"    {remark.at[:16].replace('T', ' ')} UTC {visible(remark.who)}: {visible(remark.text)}"
+        )
+    click.echo(say(language, "last events"))
+    for event in seen.events:
+        click.echo(f"  {visible(line(event))}")
+    going_on = run.next_move or f"`runbook resume {run.id}`"
+    click.echo(say(language, "next", visible(going_on)))
+
+
+def _json(seen: Any) -> dict[str, Any]:
+    run = seen.run
+
+    def told(rows: Any) -> list[dict[str, str]]:
+        return [{"step": row.step, "title": row.title, "says": row.says} for row in rows]
+
+    return {
+        "run": run.id,
+        "status": run.status.value,
+        "interrupted": seen.interrupted,
+        "holder": run.holder,
+        "why": run.why,
+        "next_move": run.next_move,
+        "in_doubt": told(seen.doubtful),
+        "waits": told(seen.waits),
+        "next": told(seen.next),
+        "notes": [{"at": n.at, "who": n.who, "text": n.text} for n in run.notes],
+    }
