@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runbook_exec import inputs, load
+from runbook_exec.checkpoint import moment
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Invalid, RunbookError
 from runbook_exec.gatehouse import Gatehouse
@@ -21,6 +22,7 @@ from runbook_exec.replay import replay
 from runbook_exec.run import Run, RunStatus
 from runbook_exec.sessions import SessionPool
 from runbook_exec.settings import Environment, Project
+from runbook_exec.signing import Keys
 from runbook_exec.stop import GO_ON
 from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Entry, SqliteStore
@@ -40,8 +42,22 @@ class App:
     @property
     def store(self) -> SqliteStore:
         if self._store is None:
-            self._store = SqliteStore(self.project.state / "journal.sqlite")
+            self._store = SqliteStore(self.project.state / "journal.sqlite", signers=self.keys.signer)
         return self._store
+
+    @property
+    def keys(self) -> Keys:
+        """Where the key is that signs this project's checkpoints."""
+        return Keys(self.project.state, self.project.blackbox_key())
+
+    def clock(self) -> datetime:
+        """The time, never before what was vouched for already, whatever was done to this machine's clock."""
+        newest = self.store.ledger.newest(self.project.client)
+        return max(now(), moment(newest.at)) if newest else now()
+
+    def stamp(self, run: Run) -> str:
+        """The time for the next event of a run; never before its newest one."""
+        return max(self.clock(), moment(run.at)).isoformat(timespec="microseconds")
 
     @property
     def environment(self) -> Environment:

@@ -116,7 +116,7 @@ def review(app: App, debt: Debt, finding: str, key: Path | None) -> None:
 
 def note_alert(app: App, run_id: str, body: Mapping[str, Json]) -> None:
     """Record who was told about broken glass."""
-    record(app, run_id, lambda run: (Kind.ALERTED, now().isoformat(timespec="microseconds"), body))
+    record(app, run_id, lambda run: (Kind.ALERTED, app.stamp(run), body))
 
 
 def _needs_reason(word: Word) -> None:

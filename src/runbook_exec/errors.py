@@ -116,6 +116,10 @@ class Overtaken(JournalError):
     """Something was recorded since the journal was last read; nothing was written."""
 
 
+class Late(Overtaken):
+    """The event is dated long before what was vouched for already; it is dated anew, nothing was written."""
+
+
 EXIT_WAITING = 10
 """A gate, a person or a far side is awaited; `runbook resume` goes on."""
 

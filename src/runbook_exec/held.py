@@ -58,7 +58,7 @@ def pen(app: App, run: Run, lease: Lease) -> Scribe:
     def since(seq: int) -> list[Event]:
         return app.store.events(run.id, after=seq)
 
-    return Scribe(run, append, who=app.desk.who, clock=now, watch=app.desk.watch, since=since)
+    return Scribe(run, append, who=app.desk.who, clock=app.clock, watch=app.desk.watch, since=since)
 
 
 def acquired(app: App, run_id: str) -> Lease:
@@ -71,7 +71,7 @@ def acquired(app: App, run_id: str) -> Lease:
 
 @contextmanager
 def holding(app: App, lease: Lease) -> Iterator[Lease]:
-    """Renew the lease in the background, and give it back at the end."""
+    """Renew the lease and cover what was written, in the background; give the lease back at the end."""
     ended, length = threading.Event(), app.project.lease
 
     def renew() -> None:
@@ -80,6 +80,8 @@ def holding(app: App, lease: Lease) -> Iterator[Lease]:
             with suppress(JournalError):
                 try:
                     app.store.renew(lease, until=time.time() + length)
+                    at = app.clock().isoformat(timespec="microseconds")
+                    app.store.ledger.keep_time(app.project.client, at=at)
                 except Busy:
                     app.desk.stop.set()  # taken over: the next append is refused anyway
                     return
@@ -115,7 +117,7 @@ def first_event(app: App, plan: Plan, *, run: str, ticket: str) -> Event:
         client=plan.client,
         run=run,
         seq=1,
-        at=now().isoformat(timespec="microseconds"),
+        at=app.clock().isoformat(timespec="microseconds"),
         who=app.desk.who,
         kind=Kind.STARTED,
         body={

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runbook_exec import signature
-from runbook_exec.app import App, now
+from runbook_exec.app import App
 from runbook_exec.change import Json
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Overtaken, Refused
@@ -105,7 +105,7 @@ def proven(
         digest=matter.digest,
         shown=matter.shown,
         reason=word.reason.strip(),
-        at=now().isoformat(timespec="microseconds"),
+        at=app.stamp(run),
         delegated_for=word.place if word.place != person.id else "",
         about=word.about,
         after=run.head,

@@ -53,7 +53,7 @@ def check_next(run: Run, event: Event) -> None:
 def after(run: Run, event: Event) -> Run:
     """The run with one more event."""
     body = event.body
-    run = replace(run, seq=event.seq, head=event.hash)
+    run = replace(run, seq=event.seq, head=event.hash, at=event.at)
     match event.kind:
         case Kind.PLANNED:
             return replace(run, plan=body, waits={}, steps=_gates_shut(_measured_anew(run.steps), body))

@@ -121,6 +121,8 @@ class Run:
     """The newest run that takes this one back."""
     seq: int = 0
     head: str = FIRST
+    at: str = ""
+    """When its newest event was."""
     ended_at: str = ""
     decisions: tuple[Decision, ...] = ()
     """Every word on a gate, those for older plans and those taken back included."""

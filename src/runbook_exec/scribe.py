@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from runbook_exec.change import Json
-from runbook_exec.errors import Busy, JournalError, Overtaken
+from runbook_exec.checkpoint import moment
+from runbook_exec.errors import Busy, JournalError, Late, Overtaken
 from runbook_exec.journal import WORDS, Event, Kind
 from runbook_exec.replay import after, check_next
 from runbook_exec.run import Run
@@ -49,7 +50,7 @@ class Scribe:
         With `heard`, raises `Overtaken` where somebody said something since then: whoever
         decided by what was heard decides again.
         """
-        kept = plain(body)
+        kept, late = plain(body), False
         with self._lock:
             while True:
                 if heard is not None and heard != self.heard:
@@ -58,7 +59,7 @@ class Scribe:
                     client=self.run.client,
                     run=self.run.id,
                     seq=self.run.seq + 1,
-                    at=self._clock().astimezone(UTC).isoformat(timespec="microseconds"),
+                    at=self._now(),
                     who=self.who,
                     kind=kind,
                     body=kept,
@@ -66,6 +67,13 @@ class Scribe:
                 )
                 try:
                     sealed = self._append(event, kind in {Kind.DONE, Kind.CANCELLED})
+                except Late as error:
+                    if late:
+                        raise JournalError(
+                            error.what, where=error.where, next_move=error.next_move
+                        ) from error
+                    late = True  # this process stood still since it looked at the clock
+                    continue
                 except Overtaken as error:
                     if not self._listen():
                         raise JournalError(
@@ -81,6 +89,11 @@ class Scribe:
         with self._lock:
             self._listen()
             return self.heard
+
+    def _now(self) -> str:
+        """The time; never before the newest event's, whatever was done to the clock."""
+        now = self._clock().astimezone(UTC)
+        return max(now, moment(self.run.at) if self.run.at else now).isoformat(timespec="microseconds")
 
     def _listen(self) -> bool:
         found = self._since(self.run.seq)

@@ -20,6 +20,7 @@ from runbook_exec.secret import Secret
 FILE = "runbook.yaml"
 STATE = ".runbook"
 LEASE = "60s"
+ANCHOR_AGE = "24h"
 
 SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase"})
 """Keys of a connection whose values must be references, also as the end of a name: `client_secret`."""
@@ -58,6 +59,22 @@ SCHEMA: dict[str, Any] = {
         },
         "people": {**_NAME, "description": "the file that says who is who, for every environment"},
         "decisions": {"enum": ["any", "signed"]},
+        "blackbox": {
+            "type": "object",
+            "properties": {
+                "key": {
+                    "type": "string",
+                    "pattern": "^(env|file|credential|keyring):.",
+                    "description": "where the key is that signs checkpoints; else the program makes one",
+                },
+                "anchor_age": {
+                    "type": "string",
+                    "pattern": duration.PATTERN,
+                    "description": "how old the newest anchor may be before `blackbox verify` calls it stale; 24h",
+                },
+            },
+            "additionalProperties": False,
+        },
         "environments": {"type": "object", "additionalProperties": _ENVIRONMENT, "minProperties": 1},
     },
     "additionalProperties": False,
@@ -128,6 +145,18 @@ class Project:
     def lease(self) -> float:
         """Seconds for which a run stays claimed without a sign of life."""
         return duration.seconds(self.settings.get("lease", LEASE))
+
+    @property
+    def anchor_age(self) -> float:
+        """Seconds for which an anchor is new enough."""
+        return duration.seconds(self.settings.get("blackbox", {}).get("anchor_age", ANCHOR_AGE))
+
+    def blackbox_key(self) -> Secret | None:
+        """The key that signs checkpoints, where `runbook.yaml` names one."""
+        reference = self.settings.get("blackbox", {}).get("key")
+        if reference is None:
+            return None
+        return Secret(_look_up(reference, "blackbox.key"), rule="the key of the black box")
 
     def environment(self, name: str | None, connections: Mapping[str, Any] | None = None) -> Environment:
         """The environment of this name (or the default one), with its site values complete.

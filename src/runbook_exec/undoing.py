@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from runbook_exec import __version__, undo
-from runbook_exec.app import App, new_run_id, now
+from runbook_exec.app import App, new_run_id
 from runbook_exec.change import Json
 from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
@@ -228,7 +228,7 @@ def _last_word(app: App, run: Run, back: str) -> Event:
         client=run.client,
         run=run.id,
         seq=run.seq + 1,
-        at=now().isoformat(timespec="microseconds"),
+        at=app.stamp(run),
         who=app.desk.who,
         kind=Kind.UNDOING,
         body=plain(body),

@@ -20,10 +20,14 @@ import msgspec
 
 from runbook_exec.change import Json
 from runbook_exec.errors import Busy, Invalid, JournalError, Overtaken
-from runbook_exec.journal import FIRST, SCHEMA_VERSION, WORDS, Event, folded
+from runbook_exec.journal import FIRST, WORDS, Event, folded
+from runbook_exec.store.ledger import Ledger, Signers
 from runbook_exec.store.owner import said
 
 BUSY_MS = 10_000
+
+STORE_VERSION = 2
+"""Of the tables: 2 has checkpoints. Bodies have a version of their own (`SCHEMA_VERSION`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +54,13 @@ class Entry:
 class SqliteStore:
     """All journals of one project. Safe to use from several threads and processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, signers: Signers | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = path
         self._sql = _statements()
         self._lock = threading.Lock()
         self._broken = False
+        self.ledger = Ledger(self._sql, transaction=self._transaction, reading=self._reading, signers=signers)
         try:
             if not path.exists():
                 path.touch(mode=0o600)
@@ -70,19 +75,26 @@ class SqliteStore:
             raise self._trouble(error) from error
 
     def _prepare(self) -> None:
-        found = self._version()
-        if found is None:
-            # All tables or none: whoever is killed in here leaves an empty file.
-            with self._transaction() as db:
-                for statement in self._sql["tables"].split(";\n"):
-                    db.execute(statement)
-                db.execute(self._sql["set_version"], (str(SCHEMA_VERSION),))
-        elif found > SCHEMA_VERSION:
+        found = self._version() or 0
+        if found > STORE_VERSION:
             raise JournalError(
-                f"the journal has schema {found}, this program knows {SCHEMA_VERSION}",
+                f"the journal has schema {found}, this program knows {STORE_VERSION}",
                 where=str(self._path),
                 next_move="use the newer program",
             )
+        if found == STORE_VERSION:
+            return
+        # All tables or none: whoever is killed in here leaves the file as it was.
+        with self._transaction() as db:
+            found = self._version() or 0  # another process may have been first
+            for statement in self._statements_after(found):
+                db.execute(statement)
+            db.execute(self._sql["set_version"], (str(STORE_VERSION),))
+
+    def _statements_after(self, version: int) -> list[str]:
+        """What brings the tables of an older program, or none, up to date."""
+        parts = {0: ("tables", "checkpoint_tables"), 1: ("checkpoint_tables",)}.get(version, ())
+        return [statement for part in parts for statement in self._sql[part].split(";\n")]
 
     def _version(self) -> int | None:
         """The schema that the file was made with; None where it has none yet."""
@@ -123,7 +135,11 @@ class SqliteStore:
                     )
             db.execute(self._sql["add_run"], (first.run, first.client, folded(subject), runbook))
             db.execute(self._sql["take_lease"], (first.run, owner, until))
-            self._insert(db, first.hashed())
+            written = [first.hashed()]
+            self._insert(db, written[0])
+            if instead_of is not None:
+                written.insert(0, instead_of[0].hashed())
+            self.ledger.witness(db, *written)
         return Lease(run=first.run, fence=1, owner=owner)
 
     def append(self, event: Event, lease: Lease, *, over: bool = False) -> Event:
@@ -140,6 +156,7 @@ class SqliteStore:
             with self._transaction() as db:
                 self._check_fence(db, lease)
                 self._insert(db, sealed)
+                self.ledger.witness(db, sealed)
                 if over:
                     db.execute(self._sql["close_run"], (event.run,))
         except Overtaken:
@@ -159,6 +176,7 @@ class SqliteStore:
         sealed = event.hashed()
         with self._transaction() as db:
             self._insert(db, sealed)
+            self.ledger.witness(db, sealed)
         return sealed
 
     def acquire(

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS runs (
     subject TEXT NOT NULL,
     runbook TEXT NOT NULL,
     open    INTEGER NOT NULL
+    -- seq, head, at and checked are added below, also to a store that was made without them
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_open_run_per_subject
     ON runs (client, subject) WHERE open = 1 AND subject <> '';
@@ -36,11 +37,42 @@ CREATE TABLE IF NOT EXISTS subject_keys (
     client TEXT NOT NULL, subject TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (client, subject)
 );
 
+-- name: checkpoint_tables
+-- How far each run goes, and how far the newest checkpoint says so: changed heads are found without reading events.
+ALTER TABLE runs ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN head TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN at TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN checked INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET (seq, head, at) =
+    (SELECT seq, hash, at FROM events WHERE events.run = runs.run ORDER BY seq DESC LIMIT 1)
+    WHERE EXISTS (SELECT 1 FROM events WHERE events.run = runs.run);
+CREATE INDEX IF NOT EXISTS uncovered_runs ON runs (client) WHERE seq > checked;
+-- Signed statements of how far the runs go. The body is kept as it was signed.
+CREATE TABLE IF NOT EXISTS checkpoints (
+    client     TEXT NOT NULL,
+    number     INTEGER NOT NULL,
+    at         TEXT NOT NULL,
+    events     INTEGER NOT NULL,
+    hash       TEXT NOT NULL,
+    body       BLOB NOT NULL,
+    signatures BLOB NOT NULL,
+    PRIMARY KEY (client, number)
+) WITHOUT ROWID;
+-- Receipts of the copies of checkpoints out of our reach.
+CREATE TABLE IF NOT EXISTS anchors (
+    client     TEXT NOT NULL,
+    checkpoint INTEGER NOT NULL,
+    at         TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    receipt    BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS anchors_by_checkpoint ON anchors (client, checkpoint);
+
 -- name: version
 SELECT value FROM meta WHERE name = 'schema';
 
 -- name: set_version
-INSERT OR IGNORE INTO meta VALUES ('schema', ?);
+INSERT OR REPLACE INTO meta VALUES ('schema', ?);
 
 -- name: head
 SELECT seq, hash FROM events WHERE run = ? ORDER BY seq DESC LIMIT 1;
@@ -88,3 +120,57 @@ SELECT key FROM subject_keys WHERE client = ? AND subject = ?;
 
 -- name: add_key
 INSERT OR IGNORE INTO subject_keys VALUES (?, ?, ?);
+
+-- name: note_head
+UPDATE runs SET seq = ?, head = ?, at = ? WHERE run = ?;
+
+-- name: uncovered
+SELECT run, seq, head, at, checked FROM runs WHERE client = ? AND seq > checked ORDER BY run;
+
+-- name: count_uncovered
+SELECT coalesce(sum(seq - checked), 0) FROM runs WHERE client = ? AND seq > checked;
+
+-- name: covered
+UPDATE runs SET checked = seq WHERE client = ? AND seq > checked;
+
+-- name: add_checkpoint
+INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: newest_checkpoint
+SELECT number, at, events, hash, body, signatures FROM checkpoints WHERE client = ? ORDER BY number DESC LIMIT 1;
+
+-- name: checkpoint
+SELECT number, at, events, hash, body, signatures FROM checkpoints WHERE client = ? AND number = ?;
+
+-- name: checkpoints
+SELECT number, body, signatures FROM checkpoints WHERE client = ? ORDER BY number;
+
+-- name: name_log
+INSERT OR IGNORE INTO meta VALUES (?, ?);
+
+-- name: log
+SELECT value FROM meta WHERE name = ?;
+
+-- name: add_anchor
+INSERT INTO anchors VALUES (?, ?, ?, ?, ?);
+
+-- name: newest_anchor
+SELECT checkpoint, at FROM anchors WHERE client = ? ORDER BY checkpoint DESC, at DESC LIMIT 1;
+
+-- name: anchors
+SELECT checkpoint, at, kind, receipt FROM anchors WHERE client = ? ORDER BY checkpoint, at;
+
+-- name: segment
+SELECT client, run, seq, at, who, kind, body, before, hash FROM events
+WHERE client = ? AND run = ? AND seq > ? AND seq <= ? ORDER BY seq;
+
+-- name: rest
+SELECT client, run, seq, at, who, kind, body, before, hash FROM events WHERE run = ? AND seq > ? ORDER BY seq;
+
+-- name: runs_of_events
+WITH RECURSIVE each (run) AS (
+    SELECT min(run) FROM events
+    UNION ALL
+    SELECT (SELECT min(run) FROM events WHERE events.run > each.run) FROM each WHERE run IS NOT NULL
+)
+SELECT run FROM each WHERE run IS NOT NULL;
