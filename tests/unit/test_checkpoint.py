@@ -209,9 +209,7 @@ def test_a_journal_without_checkpoints_gets_one_over_all_of_it(open_store, tmp_p
 
 def _as_before_checkpoints(path):
     with sqlite3.connect(path) as db:
-        db.execute("DROP INDEX uncovered_runs")
-        for column in ("seq", "head", "at", "checked"):
-            db.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        db.execute("DROP TABLE heads")
         db.execute("DROP TABLE checkpoints")
         db.execute("DROP TABLE anchors")
         db.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")

@@ -48,7 +48,7 @@ class Ledger:
         """Take note of new heads, and write a checkpoint where one of the events makes it due."""
         due = False
         for event in events:
-            db.execute(self._sql["note_head"], (event.seq, event.hash, event.at, event.run))
+            db.execute(self._sql["note_head"], (event.client, event.run, event.seq, event.hash, event.at))
             if self._signers is None:
                 continue
             newest = self._newest(db, event.client)

@@ -21,7 +21,6 @@ CREATE TABLE IF NOT EXISTS runs (
     subject TEXT NOT NULL,
     runbook TEXT NOT NULL,
     open    INTEGER NOT NULL
-    -- seq, head, at and checked are added below, also to a store that was made without them
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_open_run_per_subject
     ON runs (client, subject) WHERE open = 1 AND subject <> '';
@@ -38,15 +37,21 @@ CREATE TABLE IF NOT EXISTS subject_keys (
 );
 
 -- name: checkpoint_tables
--- How far each run goes, and how far the newest checkpoint says so: changed heads are found without reading events.
-ALTER TABLE runs ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE runs ADD COLUMN head TEXT NOT NULL DEFAULT '';
-ALTER TABLE runs ADD COLUMN at TEXT NOT NULL DEFAULT '';
-ALTER TABLE runs ADD COLUMN checked INTEGER NOT NULL DEFAULT 0;
-UPDATE runs SET (seq, head, at) =
-    (SELECT seq, hash, at FROM events WHERE events.run = runs.run ORDER BY seq DESC LIMIT 1)
-    WHERE EXISTS (SELECT 1 FROM events WHERE events.run = runs.run);
-CREATE INDEX IF NOT EXISTS uncovered_runs ON runs (client) WHERE seq > checked;
+-- How far each chain goes, and how far the newest checkpoint says so: changed heads are found without reading
+-- events. Not state: it follows from events and checkpoints.
+CREATE TABLE IF NOT EXISTS heads (
+    client  TEXT NOT NULL,
+    run     TEXT NOT NULL,
+    seq     INTEGER NOT NULL,
+    hash    TEXT NOT NULL,
+    at      TEXT NOT NULL,
+    checked INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (client, run)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO heads (client, run, seq, hash, at)
+    SELECT client, run, seq, hash, at FROM events AS newest
+    WHERE seq = (SELECT max(seq) FROM events WHERE events.run = newest.run);
+CREATE INDEX IF NOT EXISTS uncovered_heads ON heads (client) WHERE seq > checked;
 -- Signed statements of how far the runs go. The body is kept as it was signed.
 CREATE TABLE IF NOT EXISTS checkpoints (
     client     TEXT NOT NULL,
@@ -122,16 +127,17 @@ SELECT key FROM subject_keys WHERE client = ? AND subject = ?;
 INSERT OR IGNORE INTO subject_keys VALUES (?, ?, ?);
 
 -- name: note_head
-UPDATE runs SET seq = ?, head = ?, at = ? WHERE run = ?;
+INSERT INTO heads (client, run, seq, hash, at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (client, run) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, at = excluded.at;
 
 -- name: uncovered
-SELECT run, seq, head, at, checked FROM runs WHERE client = ? AND seq > checked ORDER BY run;
+SELECT run, seq, hash, at, checked FROM heads WHERE client = ? AND seq > checked ORDER BY run;
 
 -- name: count_uncovered
-SELECT coalesce(sum(seq - checked), 0) FROM runs WHERE client = ? AND seq > checked;
+SELECT coalesce(sum(seq - checked), 0) FROM heads WHERE client = ? AND seq > checked;
 
 -- name: covered
-UPDATE runs SET checked = seq WHERE client = ? AND seq > checked;
+UPDATE heads SET checked = seq WHERE client = ? AND seq > checked;
 
 -- name: add_checkpoint
 INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?);
