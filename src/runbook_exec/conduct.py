@@ -10,6 +10,7 @@ from runbook_exec import __version__, inputs, recover, undoing
 from runbook_exec.agree import PEOPLE
 from runbook_exec.app import App
 from runbook_exec.change import Nature
+from runbook_exec.deferral import refuse_ending
 from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
 from runbook_exec.execute import advance, outputs_so_far
@@ -52,13 +53,23 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
 
 
 def resume(
-    app: App, run_id: str, *, values: Mapping[str, Any] | None = None, agree: Callable[[Plan], bool] | None
+    app: App,
+    run_id: str,
+    *,
+    values: Mapping[str, Any] | None = None,
+    agree: Callable[[Plan], bool] | None,
+    due: str = "",
 ) -> Run:
-    """Go on with a run from its journal; done steps stay done.
+    """Go on with a run from its journal; done steps stay done, and deferred ones deferred, but for `due`.
 
     `agree` is asked with a new plan for what is left (`--replan`); None keeps the old plan.
     """
-    if "undoes" in app.run(run_id).started:
+    seen = app.run(run_id)
+    if due and seen.record(due).status is not StepStatus.DEFERRED:
+        raise Refused(
+            f"step {due!r} of run {run_id} is not put off", next_move="`runbook deferrals` lists them"
+        )
+    if "undoes" in seen.started:
         return undoing.go_on(app, run_id, agree=agree)
     with holding(app, acquired(app, run_id)) as lease:
         run = app.run(run_id)
@@ -76,7 +87,7 @@ def resume(
             )
         runbook = runbook_of(run)
         known = inputs.given_again(lost_secrets(run.started["inputs"]), values or {}, runbook.inputs)
-        missing = recover.unknown_secrets(runbook, run, known)
+        missing = recover.unknown_secrets(runbook, run, known, due=due)
         if missing:
             raise Invalid(
                 "secret inputs are kept in memory only; give again: " + ", ".join(sorted(missing)),
@@ -84,6 +95,8 @@ def resume(
             )
         scribe = pen(app, run, lease)
         scribe.add(Kind.RESUMED, {"program": __version__})
+        if due:
+            scribe.add(Kind.DUE, {"step": due, "reason": "it was put off, and is done now"})
         for label in recover.to_reopen(runbook, scribe.run):
             reason = "a secret that only memory held is lost, so it is made anew"
             scribe.add(Kind.REOPENED, {"step": label, "reason": reason})
@@ -131,7 +144,10 @@ def _refuse_alone(app: App, runbook: Runbook, scribe: Scribe, label: str) -> Non
 
 
 def cancel(app: App, run_id: str, *, reason: str) -> Run:
-    """End a run for good; what was done stays done. Refused while a step is in doubt."""
+    """End a run for good; what was done stays done.
+
+    Refused while a step is in doubt, and over an open deferral for whoever may not say never.
+    """
     with taken_up(app, run_id) as scribe:
         begun = [label for label, r in scribe.run.steps.items() if r.status is StepStatus.BEGUN]
         if begun:
@@ -139,7 +155,8 @@ def cancel(app: App, run_id: str, *, reason: str) -> Run:
                 f"nobody knows whether {', '.join(begun)} happened",
                 next_move=f"`runbook resume {run_id}` looks; or say it: `runbook resolve {run_id} {begun[0]} done`",
             )
-        return scribe.add(Kind.CANCELLED, {"reason": reason})
+        refuse_ending(app, scribe.run)
+        return scribe.add(Kind.CANCELLED, {"reason": reason, "never": list(scribe.run.deferrals)})
 
 
 def _agreed(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Callable[[Plan], bool]) -> bool:

@@ -17,6 +17,10 @@ class Verdict(StrEnum):
     """Takes an earlier word of the same human back."""
     REVIEW = "review"
     """Somebody else looked at broken glass afterwards."""
+    DEFER = "defer"
+    """A step is put off until a day, with somebody who owns it."""
+    NEVER = "never"
+    """A step that was put off is never to be done."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,9 @@ def say(app: App, seen: View, word: Word) -> View:
         present = view_of(house, run, seen.gate)
         if present.facts.shown != seen.facts.shown:
             raise _changed(seen)
-        person = _played(house, word, present.people) if word.played else speaker(app, present.people)
+        person = (
+            played_person(house, word.played, present.people) if word.played else speaker(app, present.people)
+        )
         _CHECKS[word.verdict](app, present, word, person)
         matter = Matter(gate=seen.gate, digest=present.facts.digest, shown=present.facts.shown)
         return proven(app, run, matter, word, person, signed=house.demands_signatures(run))
@@ -137,15 +139,16 @@ def _changed(seen: View) -> Refused:
     )
 
 
-def _played(house: Gatehouse, word: Word, people: People) -> Person:
+def played_person(house: Gatehouse, played: str, people: People) -> Person:
+    """The resident whom somebody plays; raises `Refused` outside of the rehearsal company."""
     if not house.environment.is_rehearsal:
         raise Refused(
             f"in {house.environment.name!r} everybody decides for themselves",
             next_move="`runbook approve`, by the person",
         )
-    found = people.find(word.played)
+    found = people.find(played)
     if found is None:
-        raise Refused(f"{word.played!r} is nobody here", next_move="see the people file")
+        raise Refused(f"{played!r} is nobody here", next_move="see the people file")
     return found
 
 

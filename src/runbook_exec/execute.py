@@ -21,7 +21,7 @@ from runbook_exec.perform import perform
 from runbook_exec.plan import Line, Read, Scope, Status, gathered_outputs, plan_again, plan_step
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
-from runbook_exec.stop import Stop, error_body
+from runbook_exec.stop import Stop, all_but, error_body
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.threshold import pass_gate
 from runbook_exec.values import kept
@@ -100,6 +100,8 @@ class _Walk:
                 self._batch(batch)
         if self.failed:
             raise Stop(RunStatus.FAILED, "went on past failed steps: " + ", ".join(self.failed))
+        if self.scribe.run.deferrals:
+            raise all_but(self.scribe.run)
 
     def _list(self, items: tuple[Step, ...]) -> None:
         """What was done from memory is confirmed as one list; what nobody said no to stays done."""
@@ -113,7 +115,8 @@ class _Walk:
 
     def _is_said(self, step: Step) -> bool:
         record = self.scribe.run.record(step.id)
-        return record.status.is_over or bool(record.confirmed_by)
+        put_off = record.status is StepStatus.DEFERRED
+        return record.status.is_over or put_off or bool(record.confirmed_by)
 
     def _batch(self, batch: tuple[Step, ...]) -> None:
         if len(batch) == 1:
@@ -126,6 +129,9 @@ class _Walk:
             future.result()
 
     def _step(self, step: Step) -> None:
+        if self.scribe.run.record(step.id).status is StepStatus.DEFERRED:
+            self.scope.outputs[step.id] = Deferred(step.id)
+            return
         try:
             self._perform(step)
         except (JournalError, Busy):

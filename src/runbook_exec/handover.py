@@ -28,6 +28,7 @@ class HandOver:
     waits: tuple[Row, ...]
     doubtful: tuple[Row, ...]
     """Begun, and nobody knows whether it happened; or no longer as planned."""
+    put_off: tuple[Row, ...]
     next: tuple[Row, ...]
     events: tuple[Event, ...]
 
@@ -45,6 +46,7 @@ def look(app: App, run_id: str) -> HandOver:
         interrupted=app.is_interrupted(run),
         waits=standing(StepStatus.WAITING),
         doubtful=standing(StepStatus.BEGUN, StepStatus.DRIFTED),
+        put_off=tuple(row for row in found if row.step in run.deferrals),
         next=tuple(row for row in found if row.status in _LEFT)[:NEXT_STEPS],
         events=tuple(app.store.events(run_id)[-LAST_EVENTS:]),
     )

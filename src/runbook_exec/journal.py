@@ -73,6 +73,12 @@ class Kind(StrEnum):
     """A person agreed to the step; a challenge takes two."""
     LEFT = "step.left"
     """Of an undo: it cannot come back, or somebody else changed it since; nothing was done."""
+    DEFERRED = "step.deferred"
+    """Put off until a day; the run does not end before it is settled."""
+    DUE = "step.due"
+    """A deferred step is to be done now."""
+    NEVER = "step.never"
+    """A deferred step is never to be done, by whoever may say so."""
     REOPENED = "step.reopened"
     """Done once, to be done again: what it made was held in memory only and is lost."""
 
@@ -91,6 +97,8 @@ WORDS = frozenset(
         Kind.ALERTED,
         Kind.TAKEN,
         Kind.NOTED,
+        Kind.DEFERRED,
+        Kind.NEVER,
     }
 )
 """What people say beside the process that works on the run, without taking it over."""

@@ -75,6 +75,25 @@ class _Linter:
             yield from self._expression(text, (*step.path, "with", *path), step, f"{who}, {_dotted(path)}")
         yield from self._arguments(step, action)
         yield from self._safety(step, action)
+        yield from self._deferral(step)
+
+    def _deferral(self, step: Step) -> Iterator[Invalid]:
+        """What is put off gives nothing, so nobody may wait for it."""
+        if step.deferrable is None:
+            return
+        path = (*step.path, "deferrable")
+        if step.for_each:
+            yield self._at(
+                path,
+                f"step {step.id!r} is repeated, and cannot be put off as a whole",
+                "write what may be put off as steps of their own",
+            )
+        if readers := self.names.readers(step.id):
+            yield self._at(
+                path,
+                f"step {step.id!r} cannot be put off: {', '.join(readers)} read what it gives",
+                "remove deferrable:",
+            )
 
     def _gate(self, step: Step, gate: GateRule, who: str) -> Iterator[Invalid]:
         rules: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [((), gate.rule)]

@@ -38,6 +38,10 @@ class Names:
             if problem:
                 yield f"reads {'.'.join(path)!r}, {problem[0]}", problem[1]
 
+    def readers(self, step_id: str) -> list[str]:
+        """Ids of the steps whose expressions read what a step gives."""
+        return [step.id for step in self.steps.values() if step_id in _read_by(step)]
+
     def never_a_list(self, text: str) -> str:
         """Why the one name that a `for_each` is can never be a list; empty if it can."""
         paths = list(render.names(text))
@@ -146,3 +150,10 @@ def _may_be_missing(schema: Mapping[str, Any], name: str) -> bool:
 def _implies(step: Step, source: Step) -> bool:
     """Whether the reader's condition is the source's, or asks about the source."""
     return step.when.split() == source.when.split() or source.id in {p[0] for p in render.names(step.when)}
+
+
+def _read_by(step: Step) -> set[str]:
+    """The first part of every name that a step reads, its gate's rule included."""
+    rules = [step.gate.rule, *(part.to for _, part in step.gate.later() if part)] if step.gate else []
+    texts = [t for _, t in render.strings([step.args, step.when, step.for_each, *rules]) if "{{" in t]
+    return {path[0] for text in texts for path in render.names(text)}

@@ -17,7 +17,19 @@ import msgspec
 from runbook_exec import check, document, duration, runbook_format
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.input_schema import Fetch, InputSchema
-from runbook_exec.model import GateRule, Guards, Later, Mode, OnFailure, Place, Retry, Runbook, Section, Step
+from runbook_exec.model import (
+    Deferrable,
+    GateRule,
+    Guards,
+    Later,
+    Mode,
+    OnFailure,
+    Place,
+    Retry,
+    Runbook,
+    Section,
+    Step,
+)
 
 Path_ = tuple[str | int, ...]
 
@@ -156,6 +168,7 @@ class _Reader:
             ),
             timeout=self._seconds((*path, "timeout"), raw.get("timeout", "10m")),
             on_failure=OnFailure(raw.get("on_failure", "stop")),
+            deferrable=self._deferrable((*path, "deferrable"), raw.get("deferrable")),
             irreversible=next(iter(self._reason(raw).values()), ""),
             irreversible_in=self._reason(raw),
             parallel=parallel,
@@ -176,6 +189,14 @@ class _Reader:
         if not length:
             self._problem(path, f"{text!r} is no time at all", "write how long it may take: 10m")
         return length
+
+    def _deferrable(self, path: Path_, raw: Any) -> Deferrable | None:
+        if raw is None:
+            return None
+        if isinstance(raw, str):
+            return Deferrable(letter=raw)
+        within = self._seconds((*path, "within"), raw["within"]) if "within" in raw else None
+        return Deferrable(letter=raw["class"], within=within)
 
     def _gate(self, path: Path_, raw: dict[str, Any]) -> GateRule:
         rule = {key: value for key, value in raw.items() if key in (*runbook_format.RULE_KINDS, "count")}

@@ -50,6 +50,18 @@ class OnFailure(StrEnum):
     """What the run did so far is taken back."""
 
 
+LETTERS = ("A", "B", "C", "D")
+"""Classes of deferrals, as in a minimum-equipment list: A by the step's own time, then ever longer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deferrable:
+    """A step that may be put off: its class, and its own limit in seconds where it has one."""
+
+    letter: str
+    within: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Retry:
     """How often a step that met a passing trouble is tried, and the first pause in seconds."""
@@ -107,6 +119,8 @@ class Step:
     """Why it cannot be taken back: in English, or as it was written."""
     irreversible_in: Words = field(default_factory=dict)
     """The same by language, where it was written so."""
+    deferrable: Deferrable | None = None
+    """None: it cannot be put off."""
     gate: GateRule | None = None
     parallel: str = ""
     """Steps with the same non-empty mark run side by side."""

@@ -44,6 +44,16 @@ class Delegation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What holds for a class of deferrals: for how long at most, and who may allow one."""
+
+    approve: tuple[Mapping[str, str], ...]
+    """Each person, group or role that may."""
+    within: float | None = None
+    """Seconds; None: each step says how long."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class People:
     """All that is known about who is who."""
 
@@ -54,6 +64,8 @@ class People:
     break_glass: frozenset[str] = frozenset()
     alert: tuple[str, ...] = ()
     services: frozenset[str] = frozenset()
+    deferrals: Mapping[str, Terms] = field(default_factory=dict)
+    """By class; a class that is not here does not exist, so nothing is deferred by it."""
 
     def of_account(self, account: str) -> Person | None:
         """Whose operating-system account this is; exact, since such names are."""
@@ -76,6 +88,16 @@ class People:
         """Ids of those who have a role."""
         wanted = folded(role) if isinstance(role, str) else ""
         return frozenset(p.id for p in self.humans.values() if wanted in map(folded, p.roles))
+
+    def may_defer(self, letter: str) -> frozenset[str]:
+        """Ids of those who may allow a deferral of a class, or say that it is never done."""
+        terms = self.deferrals.get(letter)
+        found: frozenset[str] = frozenset()
+        for slot in terms.approve if terms else ():
+            one = self.find(slot.get("person"))
+            found |= self.members(slot.get("group")) | self.holders(slot.get("role"))
+            found |= {one.id} if one else frozenset()
+        return found
 
     def acts_for(self, actor: str, day: date) -> frozenset[str]:
         """Whose place a person may take on a day. Delegations do not add up to chains."""

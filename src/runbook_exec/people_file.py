@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from runbook_exec import check, document
+from runbook_exec import check, document, duration
 from runbook_exec.errors import Invalid, Problems
-from runbook_exec.people import Delegation, People, Person, folded
+from runbook_exec.model import LETTERS
+from runbook_exec.people import Delegation, People, Person, Terms, folded
 from runbook_exec.visible import has_look_alikes, visible
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -35,6 +36,29 @@ _PERSON: dict[str, Any] = {
     },
     "additionalProperties": False,
 }
+_SLOT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"person": _TEXT, "group": _TEXT, "role": _TEXT},
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": False,
+}
+_TERMS: dict[str, Any] = {
+    "type": "object",
+    "required": ["approve"],
+    "properties": {
+        "within": {
+            "type": "string",
+            "pattern": duration.PATTERN,
+            "description": "for how long at most: 10d; where left out, each step says",
+        },
+        "approve": {
+            "description": "who may allow it: a person, group or role, or a list of them",
+            "anyOf": [_SLOT, {"type": "array", "items": _SLOT, "minItems": 1}],
+        },
+    },
+    "additionalProperties": False,
+}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["people"],
@@ -57,6 +81,12 @@ SCHEMA: dict[str, Any] = {
         },
         "break_glass": {**_LIST, "description": "who may open a gate alone in an emergency"},
         "alert": {**_LIST, "description": "mail addresses that are told at once about broken glass"},
+        "deferrals": {
+            "type": "object",
+            "description": "the classes in which steps may be put off",
+            "properties": dict.fromkeys(LETTERS, _TERMS),
+            "additionalProperties": False,
+        },
         "services": {**_LIST, "description": "operating-system accounts that are no human's"},
     },
     "additionalProperties": False,
@@ -98,6 +128,7 @@ def parse(text: str | bytes, *, file: str) -> People:
         break_glass=ids(data.get("break_glass", [])),
         alert=tuple(data.get("alert", ())),
         services=frozenset(data.get("services", ())),
+        deferrals={letter: _terms(raw) for letter, raw in data.get("deferrals", {}).items()},
     )
 
 
@@ -112,6 +143,14 @@ def _person(name: str, raw: Mapping[str, Any]) -> Person:
         manager=raw.get("manager", ""),
         roles=frozenset(raw.get("roles", ())),
         office=raw.get("office", ""),
+    )
+
+
+def _terms(raw: Mapping[str, Any]) -> Terms:
+    slots = raw["approve"] if isinstance(raw["approve"], list) else [raw["approve"]]
+    return Terms(
+        approve=tuple(map(dict, slots)),
+        within=duration.seconds(raw["within"]) if "within" in raw else None,
     )
 
 
@@ -185,6 +224,11 @@ def _references(data: Mapping[str, Any]) -> Iterator[tuple[document.Path, str]]:
     for group, members in data.get("groups", {}).items():
         yield from ((("groups", group, n), name) for n, name in enumerate(members))
     yield from ((("break_glass", n), name) for n, name in enumerate(data.get("break_glass", ())))
+    for letter, raw in data.get("deferrals", {}).items():
+        slots = raw["approve"] if isinstance(raw["approve"], list) else [raw["approve"]]
+        for slot in slots:
+            if "person" in slot:
+                yield ("deferrals", letter, "approve"), slot["person"]
     for n, raw in enumerate(data.get("delegations", ())):
         yield from ((("delegations", n, end), raw[end]) for end in ("from", "to"))
 

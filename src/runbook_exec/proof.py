@@ -23,6 +23,8 @@ KINDS = {
     Verdict.WITHDRAW: Kind.WITHDRAWN,
     Verdict.BREAK_GLASS: Kind.BROKEN_GLASS,
     Verdict.REVIEW: Kind.REVIEWED,
+    Verdict.DEFER: Kind.DEFERRED,
+    Verdict.NEVER: Kind.NEVER,
 }
 MOST_TRIES = 5
 

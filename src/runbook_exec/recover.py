@@ -24,7 +24,13 @@ def to_reopen(runbook: Runbook, run: Run) -> list[str]:
         if step.id in over
         and any(_secrets(lost_secrets(record.outputs)) for record in run.records_of(step.id).values())
     }
-    needed = {name for step in runbook.steps() if step.id not in over for name in reads(step) if name in lost}
+    needed = {
+        name
+        for step in runbook.steps()
+        if not _is_settled(run, step.id)
+        for name in reads(step)
+        if name in lost
+    }
     again = {
         step.id for step in runbook.steps() if step.id in over and (step.id in needed or needed & reads(step))
     }
@@ -54,11 +60,14 @@ def may_be_handed_over(runbook: Runbook, run: Run) -> bool:
     )
 
 
-def unknown_secrets(runbook: Runbook, run: Run, inputs: Mapping[str, Any]) -> set[str]:
-    """Names of secret inputs that a step still to do needs and whose value nobody has any more."""
+def unknown_secrets(runbook: Runbook, run: Run, inputs: Mapping[str, Any], *, due: str = "") -> set[str]:
+    """Names of secret inputs that a step still to do needs and whose value nobody has any more.
+
+    `due` is a deferred step that is to be done now.
+    """
     needed: set[str] = set()
     for step in runbook.steps():
-        if not _is_over(run, step.id):
+        if step.id == due or not _is_settled(run, step.id):
             needed |= reads(step)
     return {
         name for name in needed & set(inputs) if any(secret.is_planned for secret in _secrets(inputs[name]))
@@ -74,6 +83,11 @@ def reads(step: Step) -> set[str]:
 def _is_over(run: Run, step_id: str) -> bool:
     records = run.records_of(step_id)
     return bool(records) and all(record.status.is_over for record in records.values())
+
+
+def _is_settled(run: Run, step_id: str) -> bool:
+    """Over, or put off: nothing is needed for it now."""
+    return _is_over(run, step_id) or run.record(step_id).status is StepStatus.DEFERRED
 
 
 def _secrets(value: Any) -> list[Secret]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import JournalError
 from runbook_exec.journal import SCHEMA_VERSION, Event, Kind, check_chain, event_hash
-from runbook_exec.run import Note, Run, RunStatus, StepRecord, StepStatus, Wait, Word
+from runbook_exec.run import Deferral, Note, Run, RunStatus, StepRecord, StepStatus, Wait, Word
 
 
 def replay(events: Iterable[Event]) -> Run:
@@ -59,6 +60,8 @@ def after(run: Run, event: Event) -> Run:
             return replace(run, plan=body, waits={}, steps=_gates_shut(_measured_anew(run.steps), body))
         case Kind.DECIDED | Kind.WITHDRAWN | Kind.BROKEN_GLASS | Kind.REVIEWED:
             return replace(run, decisions=(*run.decisions, _decision(event)))
+        case Kind.DEFERRED | Kind.NEVER:
+            return _put_off(replace(run, decisions=(*run.decisions, _decision(event))), event)
         case Kind.GATE | Kind.OPENED:
             run = replace(run, waits={**run.waits, body["step"]: _waited(run, event)})
         case Kind.RESUMED | Kind.STOPPED | Kind.DONE | Kind.CANCELLED:
@@ -177,7 +180,7 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
             return replace(record, status=StepStatus.DRIFTED, error=body["error"])
         case Kind.CONFIRMED:
             return replace(record, confirmed_by=(*record.confirmed_by, body["who"]))
-        case Kind.REOPENED:
+        case Kind.REOPENED | Kind.DUE:
             return _pending(record, body["reason"])
         case Kind.RESOLVED if body["how"] == Word.REDO:
             return _pending(record, body["reason"])
@@ -186,6 +189,28 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
         case Kind.LEFT:
             return replace(record, status=StepStatus.LEFT, note=body["reason"], ended_at=event.at, error=None)
     return record
+
+
+def _put_off(run: Run, event: Event) -> Run:
+    """A step put off, or given up; what is over or was begun meanwhile stays so."""
+    body: Mapping[str, Any] = event.body
+    label = str(body["step"])
+    record = run.record(label)
+    if record.status.is_over or record.status is StepStatus.BEGUN:
+        return run
+    if event.kind == Kind.NEVER:
+        record = replace(record, status=StepStatus.NEVER, note=body["why"], ended_at=event.at, error=None)
+        return replace(run, steps={**run.steps, label: record})
+    deferral = Deferral(
+        reason=body["why"],
+        owner=body["owner"],
+        until=date.fromisoformat(body["until"]),
+        letter=body["letter"],
+        by=body["person"],
+        since=record.deferral.since if record.deferral else datetime.fromisoformat(event.at),
+    )
+    put_off = replace(record, status=StepStatus.DEFERRED, deferral=deferral, note=body["why"], error=None)
+    return replace(run, steps={**run.steps, label: put_off})
 
 
 def _pending(record: StepRecord, reason: str) -> StepRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,8 @@ MARKS = {
     StepStatus.DRIFTED: "≠",
     StepStatus.LEFT: "∅",
     StepStatus.UNDONE: "↶",
+    StepStatus.DEFERRED: "◷",
+    StepStatus.NEVER: "⊘",
 }
 
 WORDS = {
@@ -36,6 +38,8 @@ WORDS = {
         "failed": "failed",
         "drifted": "no longer as planned",
         "undone": "taken back",
+        "deferred": "put off until {}, {} sees to it: {}",
+        "never": "never to be done: {}",
         "run": "Run",
         "runbook": "Runbook",
         "requester": "Started by",
@@ -59,6 +63,8 @@ WORDS = {
         "failed": "fehlgeschlagen",
         "drifted": "nicht mehr wie geplant",
         "undone": "zurückgenommen",
+        "deferred": "verschoben bis {}, {} kümmert sich: {}",
+        "never": "wird nie erledigt: {}",
         "run": "Lauf",
         "runbook": "Checkliste",
         "requester": "Gestartet von",
@@ -151,25 +157,38 @@ def story(run: Run, runbook: Runbook, language: str) -> str:
 def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> str:
     words = WORDS.get(language, WORDS["en"])
     match record.status:
-        case StepStatus.DONE if step.gate:
-            return record.note
-        case StepStatus.DONE if not record.changed:
-            return str(words["same"])
-        case StepStatus.DONE if record.evidence.get("who"):
-            return f"{words['by']} {record.evidence['who']}"
-        case StepStatus.DONE if record.change:
-            return titled(record.change.get("says", {}), language) or str(words["done"])
         case StepStatus.DONE:
-            return str(words["done"])
+            return _done(record, step, language)
         case StepStatus.SKIPPED | StepStatus.UNDONE:
             return str(words[record.status.value])
         case StepStatus.FAILED | StepStatus.DRIFTED:
             return str((record.error or {}).get("what", words[record.status.value]))
+        case StepStatus.DEFERRED | StepStatus.NEVER:
+            return _put_off(record, words)
         case StepStatus.WAITING | StepStatus.LEFT:
             return record.note
         case StepStatus.BEGUN:
             return str(words["under way"] if running else words["begun"])
     return "" if step.mode is Mode.AUTO else str(words["pending"])
+
+
+def _done(record: StepRecord, step: Step, language: str) -> str:
+    words = WORDS.get(language, WORDS["en"])
+    if step.gate:
+        return record.note
+    if not record.changed:
+        return str(words["same"])
+    if record.evidence.get("who"):
+        return f"{words['by']} {record.evidence['who']}"
+    said = titled(record.change.get("says", {}), language) if record.change else ""
+    return said or str(words["done"])
+
+
+def _put_off(record: StepRecord, words: Mapping[str, object]) -> str:
+    d, told = record.deferral, str(words[record.status.value])
+    if record.status is StepStatus.NEVER or d is None:
+        return told.format(record.note)
+    return told.format(d.until, d.owner, d.reason)
 
 
 def _plain(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 
 from runbook_exec.change import Json
@@ -31,10 +32,20 @@ class StepStatus(StrEnum):
     DRIFTED = "drifted"
     LEFT = "left"
     UNDONE = "undone"
+    DEFERRED = "deferred"
+    """Put off until a day, with an owner."""
+    NEVER = "never"
+    """Was deferred, and somebody with the right to say so said: never."""
 
     @property
     def is_over(self) -> bool:
-        return self in {StepStatus.DONE, StepStatus.SKIPPED, StepStatus.LEFT, StepStatus.UNDONE}
+        return self in {
+            StepStatus.DONE,
+            StepStatus.SKIPPED,
+            StepStatus.LEFT,
+            StepStatus.UNDONE,
+            StepStatus.NEVER,
+        }
 
 
 class RunStatus(StrEnum):
@@ -60,6 +71,23 @@ class RunStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deferral:
+    """A step that was put off: why, whose it is, until when, and who allowed it."""
+
+    reason: str
+    owner: str
+    """Id of the human who sees to it."""
+    until: date
+    """Its last day."""
+    letter: str
+    """Its class: A, B, C or D."""
+    by: str
+    """Id of the human who allowed it."""
+    since: datetime
+    """When it was put off first; an extension begins no new time."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
     """What the journal knows of one step (or one element of its `for_each`)."""
 
@@ -81,6 +109,8 @@ class StepRecord:
     error: Mapping[str, Json] | None = None
     begun_at: str = ""
     ended_at: str = ""
+    deferral: Deferral | None = None
+    """Also once it is being done; open as long as the step is not over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +170,15 @@ class Run:
     def holder(self) -> str:
         """The account of whoever has the run in hand: who took it last, or who asked for it."""
         return self.taken_by or str(self.started.get("requester", ""))
+
+    @property
+    def deferrals(self) -> dict[str, Deferral]:
+        """What is put off and not settled, by step."""
+        return {
+            label: record.deferral
+            for label, record in self.steps.items()
+            if record.deferral is not None and not record.status.is_over
+        }
 
     def record(self, step: str) -> StepRecord:
         return self.steps.get(step, StepRecord())

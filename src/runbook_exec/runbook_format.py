@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook_exec import duration
-from runbook_exec.model import LANGUAGES, Mode, OnFailure
+from runbook_exec.model import LANGUAGES, LETTERS, Mode, OnFailure
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
@@ -96,6 +96,21 @@ STEP_PROPERTIES: dict[str, Any] = {
     "on_failure": {
         "enum": [*(choice.value for choice in OnFailure), "undo"],
         "description": "what a failed step means: stop the run, or continue past it",
+    },
+    "deferrable": {
+        "description": "that it may be put off, and in which class",
+        "anyOf": [
+            {"enum": list(LETTERS)},
+            {
+                "type": "object",
+                "required": ["class"],
+                "properties": {
+                    "class": {"enum": list(LETTERS)},
+                    "within": {**_DURATION, "description": "for how long at most: 24h"},
+                },
+                "additionalProperties": False,
+            },
+        ],
     },
     "irreversible": {**_WORDS, "description": "why this cannot be taken back, as a text or by language"},
 }

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from runbook_exec.change import Json
 from runbook_exec.errors import RunbookError
-from runbook_exec.run import RunStatus
+from runbook_exec.run import Run, RunStatus
 
 GO_ON = "`runbook resume`"
 """How whoever raises an error, and knows of no run, writes the command that goes on."""
+
+
+def all_but(run: Run) -> Stop:
+    """A run that is done but for what was put off: it waits, and does not end."""
+    named = (f"{label} ({d.owner}, until {d.until})" for label, d in run.deferrals.items())
+    first = next(iter(run.deferrals))
+    return Stop(
+        RunStatus.WAITING,
+        "done but for " + ", ".join(named),
+        next_move=f"`runbook settle {run.id} {first}` does it; `--never` ends it undone, by whoever may say so",
+        kind="deferred",
+    )
 
 
 def put_right(run: str) -> str:

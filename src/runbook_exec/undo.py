@@ -24,7 +24,14 @@ from runbook_exec.plan import Line, Plan, Scope, Status, gathered, plan_digest, 
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.values import lost_secrets
 
-UNSETTLED = {StepStatus.BEGUN, StepStatus.FAILED, StepStatus.DRIFTED, StepStatus.WAITING}
+UNSETTLED = {
+    StepStatus.BEGUN,
+    StepStatus.FAILED,
+    StepStatus.DRIFTED,
+    StepStatus.WAITING,
+    StepStatus.DEFERRED,
+    StepStatus.NEVER,
+}
 """A step that was begun and is here may have had an effect, or a part of one."""
 
 

@@ -325,3 +325,20 @@ def test_a_gate_without_a_subject_is_found():
     (problem,) = lint(load.parse(text, file="x.yaml", fetch=lambda name: ""))
     assert problem.where.startswith("x.yaml:6:")
     assert "subject:" in problem.next_move
+
+
+def test_a_step_that_later_steps_read_cannot_be_put_off():
+    steps = """
+- {id: word, T, uses: memory.word, with: {text: a}, deferrable: C}
+- {id: ok, gate: {person: "{{ word.value }}"}}
+- {id: two, T, uses: memory.thing, with: {key: "{{ word.value }}"}, deferrable: {class: A, within: 24h}}
+"""
+    (problem,) = found(steps)
+    assert "step 'word' cannot be put off: ok, two read what it gives" in problem
+
+
+def test_a_repeated_step_cannot_be_put_off_as_a_whole():
+    (problem,) = found(
+        "- {id: two, T, for_each: '{{ [1] }}', uses: memory.thing, with: {key: a}, deferrable: C}"
+    )
+    assert "cannot be put off as a whole" in problem

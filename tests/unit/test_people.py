@@ -137,3 +137,27 @@ def test_the_rehearsal_companys_file_fits_the_company():
 )
 def test_look_alikes_are_spelled_out_and_names_of_other_scripts_are_not(text, shown):
     assert visible(text) == shown
+
+
+def test_classes_of_deferrals_say_for_how_long_and_who():
+    who = read(
+        FILE + "deferrals: {A: {approve: {role: owner}}, C: {within: 10d, approve: [{group: leads}]}}\n"
+    )
+    assert who.deferrals["A"].within is None
+    assert who.may_defer("A") == {"mia.berg@x.example"}
+    assert who.may_defer("C") == {"mia.berg@x.example", "noor@x.example"}
+    assert who.may_defer("B") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{E: {approve: {role: owner}}}", "'E'"),
+        ("{C: {within: 10d}}", "'approve' is missing"),
+        ("{C: {approve: {}}}", "people.yaml:17:"),
+        ("{C: {within: soon, approve: {role: owner}}}", "people.yaml:17:"),
+        ("{C: {approve: {person: ghost}}}", "'ghost' is nobody"),
+    ],
+)
+def test_a_class_that_says_nothing_is_refused(text, said):
+    assert any(said in problem for problem in problems(FILE + f"deferrals: {text}\n"))

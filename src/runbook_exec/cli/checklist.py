@@ -26,6 +26,8 @@ COLOURS = {
     StepStatus.BEGUN: "cyan",
     StepStatus.LEFT: "yellow",
     StepStatus.UNDONE: "yellow",
+    StepStatus.DEFERRED: "yellow",
+    StepStatus.NEVER: "yellow",
 }
 
 

@@ -33,10 +33,11 @@ def doctor(*, environment: str | None, as_json: bool, gates: bool) -> int:
     from runbook_exec.app import App
     from runbook_exec.desk import Desk, person
     from runbook_exec.health import examine
+    from runbook_exec.watch import watch
 
     project = options.open_project()
     app = App(project, environment=environment, desk=Desk(who=person(), language=project.language))
-    found = list(examine(project, app.environment))
+    found = [*examine(project, app.environment), *watch(app)]
     if as_json:
         click.echo(
             json.dumps(

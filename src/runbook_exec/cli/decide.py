@@ -31,12 +31,14 @@ def resolve(run_id: str, step: str, how: str, reason: str, environment: str | No
     Look at the far side first: a mail that was begun may have gone out.
     """
     from runbook_exec import conduct
+    from runbook_exec.deferral import refuse_ending
     from runbook_exec.run import Word
 
     app = options.open_app({"environment": environment})
     found = app.find(run_id)
     reason = reason or _why(app, found)
     if how == "abort":
+        refuse_ending(app, app.run(found))
         conduct.resolve(app, found, step, how=Word.DONE, reason=f"not settled, the run is ended: {reason}")
         conduct.cancel(app, found, reason=reason)
         click.echo(f"run {found} is ended")

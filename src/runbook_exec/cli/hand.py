@@ -115,7 +115,13 @@ def _shown(seen: Any, before: str, language: str) -> None:
     click.echo(say(language, "has it", visible(run.holder)) + had)
     if run.why:
         click.echo(f"  {visible(run.why)}")
-    for key, found in (("in doubt now", seen.doubtful), ("waits now", seen.waits), ("comes next", seen.next)):
+    parts = {
+        "in doubt now": seen.doubtful,
+        "waits now": seen.waits,
+        "put off yet": seen.put_off,
+        "comes next": seen.next,
+    }
+    for key, found in parts.items():
         if found:
             click.echo(say(language, key))
         for row in found:
@@ -150,6 +156,7 @@ def _json(seen: Any) -> dict[str, Any]:
         "next_move": run.next_move,
         "in_doubt": told(seen.doubtful),
         "waits": told(seen.waits),
+        "put_off": told(seen.put_off),
         "next": told(seen.next),
         "notes": [{"at": n.at, "who": n.who, "text": n.text} for n in run.notes],
     }

@@ -99,8 +99,20 @@ def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> N
         mark = click.style(report.MARKS[row.status], fg=COLOURS.get(row.status))
         says = f" – {visible(row.says)}" if row.says else ""
         click.echo(f"  {mark} {visible(row.title)}{says}")
+    _overdue(run, language)
     if run.next_move:
         click.echo(f"\nnext: {visible(run.next_move)}")
+
+
+def _overdue(run: Any, language: str) -> None:
+    """What was put off and is past its last day, loud."""
+    from runbook_exec.app import now
+    from runbook_exec.deferral import is_overdue
+
+    for label, d in run.deferrals.items():
+        if is_overdue(d, now()):
+            told = f"! {visible(label)}: {say(language, 'overdue').strip()} ({d.until}, {visible(d.owner)})"
+            click.echo(click.style(told, fg="red", bold=True))
 
 
 @click.command()
@@ -143,30 +155,32 @@ def line(event: Any) -> str:
     """An event on one line: number, time, kind, step, and what it tells."""
     body = event.body
     clock = event.at[11:23]
-    step = body.get("step", "")
-    told = ""
-    if "error" in body:
-        told = body["error"].get("what", "")
-    elif event.kind == "step.intent":
-        told = f"{body['change']['action']} → {body['change']['target']}"
-    elif event.kind == "step.result":
-        told = _flat(body.get("evidence") or {})
-    elif event.kind == "step.evidence":
-        told = _flat(body["evidence"])
-    elif event.kind == "run.started":
-        told = f"{body['runbook']} for {body['subject']} in {body['environment']}, asked for by {body['requester']}"
-    elif event.kind == "run.planned":
-        told = f"{body['changes']} changes, digest {body['digest'][:12]}"
-    elif event.kind == "run.taken":
-        told = f"{event.who} has it from here on, after {body['before']}"
-    elif event.kind == "run.noted":
-        told = f"{event.who}: {body['text']}"
-    elif "verdict" in body:
-        step, acted = body["gate"], f" for {body['delegated_for']}" if body["delegated_for"] else ""
-        told = f"{body['verdict']} by {body['person']}{acted} ({body['way']}): {body['reason']}"
-    else:
-        told = body.get("reason") or body.get("note") or body.get("why") or body.get("text") or ""
+    step, told = body.get("step") or body.get("gate", ""), _told(event)
     return f"{event.seq:>4}  {clock}  {event.kind:<14} {step:<16} {told}".rstrip()
+
+
+def _told(event: Any) -> str:
+    body = event.body
+    if "error" in body:
+        return str(body["error"].get("what", ""))
+    if "verdict" in body:
+        acted = f" for {body['delegated_for']}" if body["delegated_for"] else ""
+        return f"{body['verdict']} by {body['person']}{acted} ({body['way']}): {body['reason']}"
+    match event.kind:
+        case "step.intent":
+            return f"{body['change']['action']} → {body['change']['target']}"
+        case "step.result" | "step.evidence":
+            return _flat(body.get("evidence") or {})
+        case "run.started":
+            who = body["requester"]
+            return f"{body['runbook']} for {body['subject']} in {body['environment']}, asked for by {who}"
+        case "run.planned":
+            return f"{body['changes']} changes, digest {body['digest'][:12]}"
+        case "run.taken":
+            return f"{event.who} has it from here on, after {body['before']}"
+        case "run.noted" | "step.confirmed":
+            return f"{event.who}: {body['text']}".removesuffix(": ")
+    return str(body.get("reason") or body.get("note") or body.get("why") or "")
 
 
 def _flat(evidence: Any) -> str:

@@ -137,6 +137,13 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
     them again with --inputs where a step that is left needs them. Other inputs stay as
     they were when the run began.
     """
+    return go_on(run_id, given, replan=replan, yes=yes, rehearse=rehearse)
+
+
+def go_on(
+    run_id: str, given: dict[str, Any], *, replan: bool, yes: bool, rehearse: bool, due: str = ""
+) -> int:
+    """Go on with a run, and with the deferred step `due`; its exit code."""
     from runbook_exec import conduct, inputs
     from runbook_exec.past import runbook_of
 
@@ -160,7 +167,7 @@ def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any
         return yes or consents(say(app.desk.language, "agree new"), app.desk.language, enter_is_no=True)
 
     with watching(app, parsed, given, rehearse=rehearse):
-        ended = conduct.resume(app, found, values=values, agree=agree if replan else None)
+        ended = conduct.resume(app, found, values=values, agree=agree if replan else None, due=due)
     return told(ended, parsed, given, app.desk.language)
 
 
