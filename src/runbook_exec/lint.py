@@ -15,7 +15,7 @@ from runbook_exec.change import Nature
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.input_schema import RESERVED
 from runbook_exec.lint_names import Names
-from runbook_exec.model import LANGUAGES, GateRule, Path, Place, Runbook, Step
+from runbook_exec.model import LANGUAGES, Duty, GateRule, Path, Place, Runbook, Step
 
 
 def lint(runbook: Runbook) -> list[Invalid]:
@@ -43,10 +43,27 @@ class _Linter:
                 ("ticket",), "ticket: create, but no step opens a ticket", "add a step that uses ticket.open"
             )
         yield from self._expression(book.subject, ("subject",), None, "the subject")
+        yield from self._control()
         for number, section in enumerate(book.sections):
             yield from self._words(section.title, ("sections", number, "title"), "the section's title")
             for step in section.steps:
                 yield from self._step(step)
+
+    def _control(self) -> Iterator[Invalid]:
+        """An auditor finds a run by the person, and a day by an expression: both have to be there."""
+        book, control = self.runbook, self.runbook.control
+        for name, text in (("due", control.due), ("until", control.until)):
+            yield from self._expression(text, ("control", name), None, f"the control's {name}")
+        if not book.subject and {*control.duties} - {Duty.EMERGENCY}:
+            yield self._at(
+                ("control",),
+                "an auditor could not tell whom a run of this control was about",
+                "say it: subject: at the top, with the employee id",
+            )
+        if control.until and Duty.ACCESS not in control.duties:
+            yield self._at(
+                ("control", "until"), "only access has an end", "remove until:, or add access to the control"
+            )
 
     def _step(self, step: Step) -> Iterator[Invalid]:
         who = f"step {step.id!r}"

@@ -18,7 +18,9 @@ from runbook_exec import check, document, duration, runbook_format
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.input_schema import Fetch, InputSchema
 from runbook_exec.model import (
+    Control,
     Deferrable,
+    Duty,
     GateRule,
     Guards,
     Later,
@@ -84,6 +86,7 @@ class _Reader:
         inputs = schema.read(raw_inputs) if isinstance(raw_inputs, dict) else {}
         self.problems += schema.problems
         self._check_ids(sections)
+        control = self._control(data.get("control", []))
         if self.problems:
             raise Problems(sorted(self.problems, key=_by_place))
         guards = data.get("guards", {})
@@ -100,9 +103,30 @@ class _Reader:
             guards=Guards(
                 max_changes=guards.get("max_changes", 40), protected=tuple(guards.get("protected", ()))
             ),
+            control=control,
             sections=sections,
             triggers=tuple(data.get("triggers", ())),
             places=self.doc.places,
+        )
+
+    def _control(self, raw: Any) -> Control:
+        """The short form names duties only. Of what is no control the check has told already."""
+        body = raw if isinstance(raw, dict) else {"is": raw}
+        named = body.get("is", [])
+        try:
+            duties = tuple(map(Duty, [named] if isinstance(named, str) else named))
+        except (TypeError, ValueError):
+            return Control()
+
+        def length(name: str) -> float | None:
+            return self._seconds(("control", name), body[name]) if isinstance(body.get(name), str) else None
+
+        return Control(
+            duties=duties,
+            due=str(body.get("due", "")),
+            until=str(body.get("until", "")),
+            within=length("within"),
+            within_working_time=length("within_working_time"),
         )
 
     def _section(self, path: Path_, raw: dict[str, Any]) -> Section:

@@ -41,6 +41,15 @@ class Mode(StrEnum):
     """One person asks, another answers."""
 
 
+class Duty(StrEnum):
+    """What an auditor tests: a control that runs are evidence for."""
+
+    JOINER = "joiner"
+    LEAVER = "leaver"
+    ACCESS = "access"
+    EMERGENCY = "emergency"
+
+
 class OnFailure(StrEnum):
     """What a failed step means for the run."""
 
@@ -145,6 +154,21 @@ class Guards:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Control:
+    """Which controls the runs of a runbook are evidence for, and how punctual they have to be."""
+
+    duties: tuple[Duty, ...] = ()
+    due: str = ""
+    """Expression over the inputs: the first day, the last working day, the day of the grant."""
+    until: str = ""
+    """Expression over the inputs: the last day on which what was granted may be held."""
+    within: float | None = None
+    """Seconds after the due moment, by the calendar."""
+    within_working_time: float | None = None
+    """The same, counting working time alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Runbook:
     """A parsed runbook with the text it came from."""
 
@@ -162,6 +186,7 @@ class Runbook:
     subject: str = ""
     ticket: str = "optional"
     guards: Guards = Guards()
+    control: Control = Control()
     sections: tuple[Section, ...] = ()
     triggers: tuple[Mapping[str, Json], ...] = ()
     places: Mapping[Path, Place] = field(default_factory=dict, repr=False, compare=False)

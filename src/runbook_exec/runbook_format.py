@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook_exec import duration
-from runbook_exec.model import LANGUAGES, LETTERS, Mode, OnFailure
+from runbook_exec.model import LANGUAGES, LETTERS, Duty, Mode, OnFailure
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
@@ -148,6 +148,31 @@ PARALLEL: dict[str, Any] = {
     "additionalProperties": False,
 }
 
+_DUTY = {"enum": [duty.value for duty in Duty]}
+_DUTIES: dict[str, Any] = {
+    "anyOf": [_DUTY, {"type": "array", "items": _DUTY, "minItems": 1, "uniqueItems": True}],
+    "description": "joiner, leaver, access or emergency, or several of them",
+}
+CONTROL: dict[str, Any] = {
+    "description": "which control its runs are evidence for, alone or with how punctual they have to be",
+    "anyOf": [
+        _DUTY,
+        {"type": "array", "items": _DUTY, "minItems": 1, "uniqueItems": True},
+        {
+            "type": "object",
+            "required": ["is"],
+            "properties": {
+                "is": _DUTIES,
+                "due": {**_EXPRESSION, "description": "the input with the first or the last working day"},
+                "until": {**_EXPRESSION, "description": "the input with the last day of what is granted"},
+                "within": {**_DURATION, "description": "how late is too late, by the calendar"},
+                "within_working_time": {**_DURATION, "description": "the same in working time"},
+            },
+            "additionalProperties": False,
+        },
+    ],
+}
+
 RUNBOOK: dict[str, Any] = {
     "type": "object",
     "required": ["runbook", "title", "sections"],
@@ -186,6 +211,7 @@ RUNBOOK: dict[str, Any] = {
             },
             "additionalProperties": False,
         },
+        "control": CONTROL,
         "sections": {
             "type": "array",
             "description": "the checklist, from top to bottom",

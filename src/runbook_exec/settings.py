@@ -58,6 +58,21 @@ SCHEMA: dict[str, Any] = {
             "description": "how long a run stays claimed by a process that does not answer any more; 60s",
         },
         "people": {**_NAME, "description": "the file that says who is who, for every environment"},
+        "working_time": {
+            "type": "object",
+            "description": "when the desk works, for an auditor's figures; Monday to Friday, 8 to 17, UTC",
+            "properties": {
+                "zone": {**_NAME, "description": "Europe/Berlin"},
+                "days": {
+                    "type": "array",
+                    "items": {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
+                },
+                "from": {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"},
+                "to": {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"},
+                "holidays": {"type": "array", "items": {"type": "string", "format": "date"}},
+            },
+            "additionalProperties": False,
+        },
         "decisions": {"enum": ["any", "signed"]},
         "blackbox": {
             "type": "object",

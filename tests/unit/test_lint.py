@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 
 import pytest
 
@@ -342,3 +343,22 @@ def test_a_repeated_step_cannot_be_put_off_as_a_whole():
         "- {id: two, T, for_each: '{{ [1] }}', uses: memory.thing, with: {key: a}, deferrable: C}"
     )
     assert "cannot be put off as a whole" in problem
+
+
+def test_a_control_says_whom_its_runs_are_about():
+    nobody = replace(book(thing(), head="control: leaver\n"), subject="")
+    assert [problem.what for problem in lint(nobody)] == [
+        "an auditor could not tell whom a run of this control was about"
+    ]
+
+
+def test_the_days_of_a_control_are_known_before_any_step():
+    head = 'control: {is: leaver, due: "{{ two.at }}"}\n'
+    assert any("the control's due reads" in each for each in found(thing(), head=head))
+    head = 'control: {is: leaver, due: "{{ last_day }}"}\n'
+    assert found(thing(), inputs="{last_day: {type: string, default: ''}}", head=head) == []
+
+
+def test_only_access_has_an_end():
+    head = 'control: {is: joiner, until: "{{ run.id }}"}\n'
+    assert any("only access has an end" in each for each in found(thing(), head=head))

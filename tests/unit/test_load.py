@@ -227,3 +227,31 @@ def test_a_file_that_is_no_text_or_no_yaml_says_where(tmp_path, content, said):
         load.load(tmp_path / "x.yaml")
     assert said in str(caught.value)
     assert "x.yaml:" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("written", "duties"),
+    [("joiner", ["joiner"]), ("[leaver, emergency]", ["leaver", "emergency"]), ("{is: access}", ["access"])],
+)
+def test_a_runbook_says_which_controls_its_runs_are_evidence_for(written, duties):
+    text = f"""
+    runbook: x
+    title: {{en: x, de: x}}
+    control: {written}
+    sections: [{{title: {{en: x, de: x}}, steps: [{{id: a, title: {{en: x, de: x}}, uses: a.b}}]}}]
+    """
+    book = load.parse(textwrap.dedent(text), file="x.yaml", fetch=lambda name: "")
+    assert [duty.value for duty in book.control.duties] == duties
+
+
+def test_how_punctual_a_control_has_to_be_is_a_length_of_time():
+    text = """
+    runbook: x
+    title: {en: x, de: x}
+    control: {is: leaver, within: 4h, within_working_time: 1h}
+    sections: [{title: {en: x, de: x}, steps: [{id: a, title: {en: x, de: x}, uses: a.b}]}]
+    """
+    book = load.parse(textwrap.dedent(text), file="x.yaml", fetch=lambda name: "")
+    assert (book.control.within, book.control.within_working_time) == (14400.0, 3600.0)
+    with pytest.raises(Problems):
+        load.parse(textwrap.dedent(text.replace("4h", "soon")), file="x.yaml", fetch=lambda name: "")

@@ -10,11 +10,12 @@ import secrets
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -49,6 +50,16 @@ class Entry:
     """As it is compared; how it was written stands in the run's first event."""
     runbook: str
     open: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """That something happened, without what it says."""
+
+    run: str
+    seq: int
+    at: str
+    kind: str
 
 
 class SqliteStore:
@@ -230,21 +241,26 @@ class SqliteStore:
         """The events of a run in order, those beyond `after`; empty where there is none."""
         with self._reading() as db:
             rows = db.execute(self._sql["events"], (run, after)).fetchall()
-        return [
-            Event(
-                client=client,
-                run=name,
-                seq=seq,
-                at=at,
-                who=who,
-                kind=kind,
-                body=msgspec.json.decode(body),
-                before=before,
-                hash=digest,
-                stored=body,
-            )
-            for client, name, seq, at, who, kind, body, before, digest in rows
-        ]
+        return _read(rows)
+
+    def first_events(self, client: str, since: str, until: str) -> list[Event]:
+        """How each run began that did so from `since` to before `until` (times as events have them)."""
+        with self._reading() as db:
+            rows = db.execute(self._sql["first_events"], (client, since, until)).fetchall()
+        return _read(rows)
+
+    def runs_about(self, client: str, subjects: Iterable[str]) -> list[str]:
+        """Ids of the runs about these subjects, the oldest first."""
+        wanted = msgspec.json.encode([folded(subject) for subject in subjects]).decode()
+        with self._reading() as db:
+            return [str(row[0]) for row in db.execute(self._sql["runs_about"], (client, wanted))]
+
+    def told(self, client: str, kinds: Iterable[str], since: str, until: str) -> list[Told]:
+        """Where something of these kinds happened, without its body."""
+        wanted = msgspec.json.encode(list(kinds)).decode()
+        with self._reading() as db:
+            rows = db.execute(self._sql["told"], (client, wanted, since, until)).fetchall()
+        return [Told(run=run, seq=seq, at=at, kind=kind) for run, seq, at, kind in rows]
 
     def runs(self, client: str, *, limit: int = 1000) -> list[Entry]:
         """The newest runs of a client first."""
@@ -334,6 +350,24 @@ class SqliteStore:
             where=str(self._path),
             next_move="check disk space and rights of the folder; nothing is done without a journal",
         )
+
+
+def _read(rows: Iterable[Any]) -> list[Event]:
+    return [
+        Event(
+            client=client,
+            run=name,
+            seq=seq,
+            at=at,
+            who=who,
+            kind=kind,
+            body=msgspec.json.decode(body),
+            before=before,
+            hash=digest,
+            stored=body,
+        )
+        for client, name, seq, at, who, kind, body, before, digest in rows
+    ]
 
 
 def _statements() -> Mapping[str, str]:

@@ -180,3 +180,15 @@ WITH RECURSIVE each (run) AS (
     SELECT (SELECT min(run) FROM events WHERE events.run > each.run) FROM each WHERE run IS NOT NULL
 )
 SELECT run FROM each WHERE run IS NOT NULL;
+
+-- name: first_events
+SELECT events.client, events.run, events.seq, events.at, who, kind, body, before, hash
+FROM runs JOIN events ON events.run = runs.run AND events.seq = 1
+WHERE runs.client = ?1 AND events.at >= ?2 AND events.at < ?3 ORDER BY events.at, events.run;
+
+-- name: runs_about
+SELECT run FROM runs WHERE client = ?1 AND subject IN (SELECT value FROM json_each(?2)) ORDER BY rowid;
+
+-- name: told
+SELECT run, seq, at, kind FROM events
+WHERE client = ?1 AND kind IN (SELECT value FROM json_each(?2)) AND at >= ?3 AND at < ?4 ORDER BY at, run, seq;
