@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ class Bench:
     """What the first event holds beyond what every run needs."""
     site: dict[str, Any] = field(default_factory=dict)
     protected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    hold: float = math.inf
+    """Seconds to stay with a step that waits."""
 
     def __post_init__(self) -> None:
         self.store = SqliteStore(self.folder / "journal.sqlite")
@@ -167,6 +170,7 @@ class Bench:
             project=self.folder,
             language="en",
             gates=self.gates,
+            hold=self.hold,
         )
         return advance(runbook, scribe, self._scope(inputs), around)
 

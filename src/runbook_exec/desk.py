@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -28,6 +29,8 @@ class Desk:
     say: Callable[[str, str], None] = lambda step, text: None
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person asks to stop; the step in flight is settled first."""
+    hold: float = math.inf
+    """Seconds for which they stay with a step that waits."""
 
 
 def person() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.journal import Kind
 from runbook_exec.model import OnFailure, Runbook, Step
 from runbook_exec.order import carried_out, is_list
+from runbook_exec.patience import is_waiting, still_waiting
 from runbook_exec.perform import perform
 from runbook_exec.plan import Line, Read, Scope, Status, gathered_outputs, plan_again, plan_step
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
@@ -45,7 +47,7 @@ def advance(
     try:
         walk.steps()
     except Stop as stop:
-        return scribe.add(Kind.STOPPED, stop.body())
+        return scribe.add(Kind.STOPPED, _with_due(stop, scribe.run).body())
     except (JournalError, Busy):
         raise
     except RunbookError as error:
@@ -54,6 +56,14 @@ def advance(
         scribe.add(Kind.STOPPED, Stop.defect(error).body())
         raise
     return scribe.add(Kind.DONE, {})
+
+
+def _with_due(stop: Stop, run: Run) -> Stop:
+    """Of several steps that wait side by side, the earliest time counts."""
+    if stop.status is RunStatus.WAITING:
+        dues = [datetime.fromisoformat(r.due) for r in run.steps.values() if is_waiting(r) and r.due]
+        stop.due = min([*dues, *([stop.due] if stop.due else [])], default=None)
+    return stop
 
 
 class _Forward:
@@ -146,6 +156,9 @@ class _Walk:
 
     def _unplannable(self, step: Step, error: RunbookError) -> Stop:
         """An error before anything was begun: reading or planning did not work."""
+        for label in self.scribe.run.records_of(step.id):
+            if waits := still_waiting(label, error, self.scribe, self.around.clock()):
+                return waits
         begun = self.scribe.run.record(step.id).status is StepStatus.BEGUN
         body: dict[str, Json] = {"step": step.id, "error": error_body(error)}
         # What was begun stays begun: that it cannot be planned says nothing about whether it happened.

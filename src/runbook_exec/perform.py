@@ -26,6 +26,7 @@ from runbook_exec.errors import (
 from runbook_exec.guards import line_refusals, too_many
 from runbook_exec.journal import Kind
 from runbook_exec.model import Guards, Mode, Step
+from runbook_exec.patience import Wait, ends
 from runbook_exec.plan import Line, Status, line_identity
 from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.scribe import Scribe
@@ -158,7 +159,7 @@ class _Doing:
         assert action is not None
         patience = action.patience(line.args)
         length = self.step.timeout if patience is None else patience
-        deadline = self.around.clock() + timedelta(seconds=length)
+        deadline = ends(self.scribe.run.record(self.label), length, self.around.clock())
         for attempt in range(1, self.step.retry.attempts + 1):
             if self.step.mode is not Mode.AUTO:
                 self.admitted()  # nobody is asked to do what may not be done
@@ -221,6 +222,7 @@ class _Doing:
 
     def _tried(self, action: Action[Any], line: Line, deadline: datetime) -> Mapping[str, Any]:
         assert line.change is not None
+        began = self.around.clock()
         for look in count():
             with self.around.sessions.use(action.provider) as session:
                 permitted = session.permit(line.change.writes) if session else nullcontext()
@@ -229,13 +231,18 @@ class _Doing:
                     outcome = action.apply(session, line.args, line.change, self._context(deadline))
             if isinstance(outcome, Evidence):
                 return self._read_back(action, line, outcome, deadline)
-            again = self._waited(outcome, look, deadline)
+            again = self._waited(outcome, look, began, deadline)
             if again is not None:
                 return again
         raise AssertionError("unreachable: the loop above has no end of its own")
 
-    def _waited(self, outcome: Waiting, look: int, deadline: datetime) -> Mapping[str, Any] | None:
-        """Wait and look again, soon at first and then in the asked rhythm; the outputs once it is so."""
+    def _waited(
+        self, outcome: Waiting, look: int, began: datetime, deadline: datetime
+    ) -> Mapping[str, Any] | None:
+        """Wait and look again, soon at first and then in the asked rhythm; the outputs once it is so.
+
+        Its times stand in the journal: whoever leaves leaves a run that waits.
+        """
         if outcome.every is None:
             self.scribe.add(Kind.WAITING, {"step": self.label, "reason": outcome.reason})
             raise Stop(
@@ -243,9 +250,22 @@ class _Doing:
                 f"step {self.label!r} waits: {outcome.reason}",
                 next_move=f"`runbook resume {self.scribe.run.id}` goes on",
             )
+        now = self.around.clock()
+        if now >= deadline:
+            raise self._over(outcome.reason)
+        due = min(now + timedelta(seconds=outcome.every), deadline)
+        wait = Wait(step=self.label, reason=outcome.reason, due=due, until=deadline)
+        wait.begin(self.scribe)
         self.around.say(self.label, outcome.reason)
-        self._pause(min(outcome.every, 2.0**look), deadline, outcome.reason)
-        line = self.replan()
+        pause = min(outcome.every, 2.0**look, (deadline - now).total_seconds())
+        held = (now - began).total_seconds() + pause <= self.around.hold
+        if not held or self.around.pause(pause):
+            raise wait.leave(self.scribe)
+        try:
+            line = self.replan()
+        except (Transient, Unreachable) as error:
+            self.around.say(self.label, error.what)  # a look that did not come off is one more wait
+            return None
         if line.status is Status.SAME:
             return self._adopted(line, changed=True, note="")
         return None
@@ -317,12 +337,15 @@ class _Doing:
     def _pause(self, seconds: float, deadline: datetime, reason: str) -> None:
         left = (deadline - self.around.clock()).total_seconds()
         if left <= 0:
-            raise Failed(
-                f"time is over: {reason}",
-                next_move=f"see why the far side takes so long, then {GO_ON}, which waits anew",
-            )
+            raise self._over(reason)
         if self.around.pause(min(seconds, left)):
             raise Stop(RunStatus.STOPPED, f"a person stopped it while step {self.label!r} waited")
+
+    def _over(self, reason: str) -> Failed:
+        return Failed(
+            f"time is over: {reason}",
+            next_move=f"see why the far side takes so long, then {GO_ON}, which waits anew",
+        )
 
     def _backoff(self, error: RunbookError, attempt: int) -> float:
         asked = error.after if isinstance(error, Transient) else None

@@ -81,10 +81,11 @@ def _gone_on(run: Run, event: Event) -> Run:
     body: Mapping[str, Any] = event.body
     match event.kind:
         case Kind.RESUMED:
-            return replace(run, status=RunStatus.RUNNING, why="", next_move="")
+            return replace(run, status=RunStatus.RUNNING, why="", next_move="", due="")
         case Kind.STOPPED:
             status = RunStatus(body["status"])
-            return replace(run, status=status, why=body["why"], next_move=body.get("next_move", ""))
+            due = body.get("due", "")
+            return replace(run, status=status, why=body["why"], next_move=body.get("next_move", ""), due=due)
         case Kind.DONE:
             return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
     return replace(run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at)
@@ -155,6 +156,8 @@ def _taken_back(run: Run, event: Event) -> Run:
 
 def _planned_anew(record: StepRecord) -> StepRecord:
     """Marks that what was begun so far was begun under an older plan."""
+    if record.status is StepStatus.WAITING:
+        record = replace(record, due="", until="")  # the time for waiting begins anew
     return replace(record, images=(*record.images, None)) if record.images and not record.happened else record
 
 
@@ -175,7 +178,14 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
             status = StepStatus.BEGUN if body.get("in_doubt") else StepStatus.FAILED
             return replace(record, status=status, error=body["error"], ended_at=event.at)
         case Kind.WAITING | Kind.GATE:
-            return replace(record, status=StepStatus.WAITING, note=body["reason"])
+            return replace(
+                record,
+                status=StepStatus.WAITING,
+                note=body["reason"],
+                begun_at=record.begun_at or event.at,
+                due=body.get("due", ""),
+                until=body.get("until", ""),
+            )
         case Kind.DRIFTED:
             return replace(record, status=StepStatus.DRIFTED, error=body["error"])
         case Kind.CONFIRMED:

@@ -111,6 +111,10 @@ class StepRecord:
     ended_at: str = ""
     deferral: Deferral | None = None
     """Also once it is being done; open as long as the step is not over."""
+    due: str = ""
+    """While it waits: when looking again makes sense; empty where somebody has to come."""
+    until: str = ""
+    """While it waits: when waiting ends and the step fails; empty: never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +151,8 @@ class Run:
     status: RunStatus
     why: str = ""
     next_move: str = ""
+    due: str = ""
+    """Of a run that waits: when something about it changes by itself; empty: nothing does."""
     undone_by: str = ""
     """The newest run that takes this one back."""
     seq: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from runbook_exec.change import Json
 from runbook_exec.errors import RunbookError
 from runbook_exec.run import Run, RunStatus
@@ -33,9 +35,19 @@ def put_right(run: str) -> str:
 class Stop(Exception):
     """The run stops here; everything before is done and recorded."""
 
-    def __init__(self, status: RunStatus, why: str, *, next_move: str = "", kind: str = "") -> None:
+    def __init__(
+        self,
+        status: RunStatus,
+        why: str,
+        *,
+        next_move: str = "",
+        kind: str = "",
+        due: datetime | None = None,
+    ) -> None:
         super().__init__(why)
         self.status, self.why, self.next_move, self.kind = status, why, next_move, kind
+        self.due = due
+        """When something about it changes by itself."""
 
     @classmethod
     def of(cls, error: RunbookError, *, run: str, step: str = "") -> Stop:
@@ -63,7 +75,13 @@ class Stop(Exception):
             "why": self.why,
             "next_move": self.next_move,
             "kind": self.kind,
+            **({"due": stamp(self.due)} if self.due else {}),
         }
+
+
+def stamp(at: datetime) -> str:
+    """A time as the journal keeps it."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def error_body(error: RunbookError) -> dict[str, Json]:

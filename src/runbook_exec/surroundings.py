@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -62,3 +63,5 @@ class Surroundings:
     gates: Gates = field(default_factory=NobodyDecides)
     human: Callable[[str], str] = lambda account: account
     """Which human an operating-system account is; empty where it is nobody's."""
+    hold: float = math.inf
+    """Seconds for which this process stays with a step that waits, before it leaves a waiting run."""

@@ -67,10 +67,10 @@ class Until(Action[UntilArgs]):
     """Wait until something exists, or has certain values, at a far side.
 
     Nothing is written. Later steps are planned as if it were so already; values that only
-    the far side can give are shown as *known later*. Whoever runs the runbook looks again and
-    again, at most as seldom as `every`. A run that was stopped meanwhile goes on waiting with
-    `runbook resume`, and `deadline` counts anew then. After `deadline` the step fails and says
-    what is not so.
+    the far side can give are shown as *known later*. Whoever watches the run looks again and
+    again, at most as seldom as `every`; left alone it waits without a process, and `runbook resume`,
+    or `runbook resume --due` from cron, looks again. `deadline` counts from the first look, over all of
+    that; after it the step fails and says what is not so. Going on then waits anew.
     """
 
     name = "wait.until"

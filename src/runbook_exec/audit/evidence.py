@@ -27,6 +27,7 @@ from runbook_exec.replay import replay
 from runbook_exec.run import Run
 from runbook_exec.settings import FILE
 
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """Everything that is written for the auditor."""

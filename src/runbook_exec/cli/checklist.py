@@ -62,6 +62,10 @@ class Lines:
         if not label or event.kind in {Kind.EVIDENCE, Kind.INTENT, Kind.CONFIRMED, Kind.REOPENED}:
             return
         row = next(row for row in report.rows(run, self._runbook, self._language) if row.step == label)
+        if event.kind == Kind.WAITING:
+            if self._last.get(label) == row.says:
+                return  # a new time for the same
+            self._last[label] = row.says
         mark = click.style(report.MARKS[row.status], fg=COLOURS.get(row.status))
         says = f" – {visible(row.says)}" if row.says else ""
         click.echo(f"{mark} {visible(row.title)}{says}{_took(row)}")

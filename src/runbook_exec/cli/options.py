@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -21,6 +22,22 @@ language_option = click.option(
     "language",
     type=click.Choice(["en", "de"]),
     help="Language of checklists and plans; else RUNBOOK_LANG, LANG, or the project's.",
+)
+MOMENT = 30.0
+"""Seconds that a command stays with a step that waits where nobody watches."""
+
+
+def _length(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    from runbook_exec import duration
+
+    return None if value is None else duration.seconds(value, where="--hold")
+
+
+hold = click.option(
+    "--hold",
+    metavar="TIME",
+    callback=_length,
+    help="How long to stay with a step that waits: 10m. Else as long as you watch; 30s in a pipe.",
 )
 ticket = click.option("--ticket", default="", metavar="NUMBER", help="The ticket that this belongs to.")
 
@@ -58,6 +75,13 @@ def chosen_language(given: str | None, fallback: str) -> str:
 def in_terminal() -> bool:
     """True where a person can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def held(given: dict[str, Any]) -> float:
+    """Seconds to stay with a step that waits: as asked for, as long as somebody watches, or a moment."""
+    if given.get("hold") is not None:
+        return float(given["hold"])
+    return math.inf if in_terminal() and not given.get("as_json") else MOMENT
 
 
 def open_project() -> Any:

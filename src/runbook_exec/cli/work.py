@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -75,6 +76,7 @@ def plan(runbook: str, **given: Any) -> int:
 @click.option("--dry-run", is_flag=True, help="The same as `runbook plan`.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before writing.")
 @click.option("--rehearse", is_flag=True, help="Sandbox only: human items confirm themselves.")
+@options.hold
 @click.pass_context
 def run(
     ctx: click.Context, /, runbook: str, *, dry_run: bool, yes: bool, rehearse: bool, **given: Any
@@ -122,7 +124,7 @@ def run(
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="[RUN]", required=False)
 @options.inputs_options
 @options.environment
 @options.language_option
@@ -130,13 +132,29 @@ def run(
 @click.option("--replan", is_flag=True, help="Make and show a new plan for what is left.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before going on.")
 @click.option("--rehearse", is_flag=True, help="Sandbox only: human items confirm themselves.")
-def resume(run_id: str, *, replan: bool, yes: bool, rehearse: bool, **given: Any) -> int:
-    """Go on with a run that stopped or waits. What is done stays done.
+@click.option("--due", is_flag=True, help="Every run whose time has come, one look each; for cron.")
+@options.hold
+def resume(run_id: str | None, *, replan: bool, yes: bool, rehearse: bool, due: bool, **given: Any) -> int:
+    """Go on with a run that stopped or waits, or with all whose time has come. What is done stays done.
 
     RUN may be cut short as long as it stays unique. Secret inputs are never kept: give
     them again with --inputs where a step that is left needs them. Other inputs stay as
     they were when the run began.
+
+    A run that waits for a far side, a time or a gate is no process. With --due, each one
+    whose time has come goes on, in its own environment; one line a run. The exit code is 5
+    where one of them is in trouble.
+
+    \b
+      runbook resume 261124-k7f3m --hold 10m
+      runbook resume --due
     """
+    if due == (run_id is not None) or (due and (replan or rehearse)):
+        raise click.UsageError("name one RUN, or --due by itself")
+    if run_id is None:
+        from runbook_exec.cli.due import round_told
+
+        return round_told(given)
     return go_on(run_id, given, replan=replan, yes=yes, rehearse=rehearse)
 
 
@@ -278,6 +296,7 @@ def watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) ->
             return _asked(question, desk)
 
     desk.ask = put
+    desk.hold = options.held(given)
     if shown is not None:
         desk.watch, desk.say = shown.watch, shown.say
     with _stopping_gently(desk, shown or Lines(parsed, desk.language), _noted(desk)):
@@ -322,7 +341,17 @@ def _stopping_gently(desk: Any, shown: Checklist, run: Callable[[], str]) -> Ite
         desk.stop.set()
         shown.note(say(desk.language, "stopping"))
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    def hung_up(number: int, frame: Any) -> None:
+        """The terminal is gone: nothing more is written to it, and the step in flight is settled."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        desk.stop.set()
+
+    handlers = {signal.SIGINT: asked, signal.SIGTERM: asked}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        handlers[signal.SIGHUP] = hung_up
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     except KeyboardInterrupt:

@@ -262,6 +262,12 @@ class SqliteStore:
             rows = db.execute(self._sql["told"], (client, wanted, since, until)).fetchall()
         return [Told(run=run, seq=seq, at=at, kind=kind) for run, seq, at, kind in rows]
 
+    def heads(self, client: str) -> dict[str, Event]:
+        """The newest event of each run that is not over, by run."""
+        with self._reading() as db:
+            rows = db.execute(self._sql["open_heads"], (client,)).fetchall()
+        return {event.run: event for event in _read(rows)}
+
     def runs(self, client: str, *, limit: int = 1000) -> list[Entry]:
         """The newest runs of a client first."""
         with self._reading() as db:

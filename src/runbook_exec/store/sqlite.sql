@@ -97,6 +97,10 @@ SELECT run FROM runs WHERE client = ? AND subject = ? AND open = 1;
 -- name: close_run
 UPDATE runs SET open = 0 WHERE run = ?;
 
+-- name: open_heads
+SELECT e.client, e.run, e.seq, e.at, e.who, e.kind, e.body, e.before, e.hash FROM runs JOIN events AS e
+ON e.run = runs.run AND e.seq = (SELECT MAX(seq) FROM events WHERE run = runs.run) WHERE runs.client = ? AND open = 1;
+
 -- name: runs
 SELECT run, client, subject, runbook, open FROM runs WHERE client = ? ORDER BY rowid DESC LIMIT ?;
 
