@@ -26,6 +26,16 @@ NOT_DESCRIBED = (
     re.compile(r"GET /contacts$"),
     re.compile(r"GET /directory/deletedItems/microsoft\.graph\.(user|group)$"),
     re.compile(r"GET /policies/authenticationMethodsPolicy/authenticationMethodConfigurations/\w+$"),
+    re.compile(r"GET /users/[^/]+/transitiveMemberOf/microsoft\.graph\.directoryRole$"),
+    re.compile(
+        r"DELETE /users/[^/]+/authentication/(softwareOath|email|windowsHelloForBusiness|platformCredential)Methods/"
+    ),
+    re.compile(r"(GET|POST|DELETE) /users/[^/]+/sponsors(/|$)"),
+    re.compile(r"GET /servicePrincipals/"),
+    re.compile(r"POST /oauth2PermissionGrants$"),
+    re.compile(r"GET /devices/[^/]+/registeredOwners$"),
+    re.compile(r"GET /informationProtection/bitlocker/recoveryKeys$"),
+    re.compile(r"(GET|POST|DELETE) /drives/[^/]+/items/root/(permissions|invite)(/|$)"),
 )
 REQUIRED = {
     ("POST", "/users"): (

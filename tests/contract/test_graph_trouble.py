@@ -44,6 +44,76 @@ def test_only_the_throttled_items_of_a_batch_are_asked_again(graph):
     assert len(graph.log()) == len(people)
 
 
+def test_a_batch_of_which_single_items_are_throttled_is_completed(graph):
+    people = [graph.person(f"p{number}") for number in range(6)]
+    graph.faults.on("graph-batch-throttled", times=4, seconds=0.1)
+    with graph.session() as session:
+        found = session.read([Ref("graph.user", user["userPrincipalName"]) for user in people])
+    assert {state["id"] for state in found.values()} == {user["id"] for user in people}
+    assert len(graph.log()) == len(people)
+
+
+def test_a_single_read_is_not_touched_by_a_throttled_batch(graph):
+    graph.faults.on("graph-batch-throttled", times=1, seconds=30)
+    with graph.session() as session:
+        assert session.read([SKUS])[SKUS]["SPB"]["enabled"] == 34
+
+
+def test_a_write_that_meets_another_one_is_repeated_since_it_was_not_done(graph):
+    graph.person(usageLocation="DE")
+    with graph.session() as session:
+        graph.faults.on("graph-busy", times=2)
+        done(session, "graph.licence", user=ANNA, add=["SPB"])
+        graph.faults.on("graph-busy", times=1)
+        done(session, "graph.user", upn=ANNA, department="X")
+    assert [entry["status"] for entry in graph.writes()] == [200, 204]
+
+
+@pytest.mark.parametrize("status", [502, 504])
+@pytest.mark.parametrize("was_done", [False, True])
+def test_a_create_that_a_gateway_answers_is_looked_for_and_made_once(graph, status, was_done):
+    graph.faults.on("graph-gateway", times=1, status=status, done=was_done)
+    with graph.session() as session:
+        _, evidence = done(session, "graph.user", **NEW)
+    assert [user["id"] for user in graph.cloud.users()] == [evidence.outputs["id"]]
+    assert [entry["status"] for entry in graph.writes()] == [201]
+
+
+def test_a_create_behind_a_dead_gateway_is_given_up_and_nothing_is_claimed(graph):
+    graph.faults.on("graph-gateway", status=504)
+    with graph.session() as session:
+        change = planned(session, "graph.user", **NEW)
+        with pytest.raises(Unreachable) as caught:
+            applied(session, "graph.user", change, **NEW)
+    assert caught.value.sent
+    assert list(graph.cloud.users()) == []
+
+
+def test_what_was_just_made_and_cannot_be_seen_yet_is_waited_for_in_the_read_back(graph):
+    graph.faults.on("graph-lag", seconds=0.4)
+    with graph.session() as session:
+        change = planned(session, "graph.user", **NEW)
+        evidence = applied(session, "graph.user", change, **NEW)
+        assert session.read([Ref("graph.user", NEW["upn"])])[Ref("graph.user", NEW["upn"])] is None
+        applied(session, "graph.manager", _of(evidence, graph.person("hans.chef")), user="x", manager="y")
+    assert graph.cloud.user(NEW["upn"])["_manager"] == graph.cloud.user("hans.chef@kranich.example")["id"]
+
+
+def _of(evidence, chief):
+    from runbook_exec.change import Change
+
+    return Change(
+        action="graph.manager",
+        target=NEW["upn"],
+        before={"manager": None},
+        after={"manager": chief["userPrincipalName"]},
+        says={},
+        identity=evidence.outputs["id"],
+        involves={chief["userPrincipalName"]: chief["id"]},
+        writes=(evidence.outputs["id"],),
+    )
+
+
 def test_a_read_bears_with_a_service_that_is_down(graph):
     graph.faults.on("graph-unavailable", times=2, seconds=0.2)
     with graph.session() as session:

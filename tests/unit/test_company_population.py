@@ -13,9 +13,9 @@ from runbook_exec.sandbox.directory import Directory
 from runbook_exec.sandbox.faults import Faults
 from runbook_exec.sandbox.graph import Cloud, Licensing
 from runbook_exec.sandbox.graph_licensing import SKUS
+from runbook_exec.sandbox.graph_roles import ROLES
 from runbook_exec.sandbox.rehearsal import open_rehearsal
 from runbook_exec.sandbox.sync import Sync
-from runbook_exec.sandbox.tenants import ROLES
 
 COMPANY = load()
 

@@ -14,6 +14,10 @@ and never shown):
 - `graph_passes`: id → a temporary access pass, with `_user` (id).
 - `graph_domains`: name → a domain; `graph_policies`: name → a policy; `graph_org`: the tenant.
 - `graph_apps`: client id → an application: its name, its permissions, its secret's digest.
+- `graph_methods`: id → how a user signs in, with `_user`, `_kind`, `_default`; `graph_roles`: name → who holds it.
+- `graph_app_roles`, `graph_grants`, `graph_principals`: what users may do in which applications.
+- `graph_devices` (with `_owners`), `graph_managed` (Intune's view, with `_user`), `graph_recovery_keys`.
+- `graph_drives`: id → a OneDrive, with `_user`, `_permissions`; `graph_rules`: inbox rules, with `_user`, `_hidden`.
 - `graph_log`: number → one request: what was asked by which application, and the answer's status.
 
 Behaviours and which of them are assumptions: docs/sandbox/graph.md.
@@ -25,7 +29,7 @@ from typing import Any
 
 from runbook_exec.sandbox.graph_cloud import Cloud
 from runbook_exec.sandbox.graph_licensing import Licensing
-from runbook_exec.sandbox.graph_tenant import APPLY, PLAN, TENANT, found_tenant, secret_file
+from runbook_exec.sandbox.graph_tenant import APPLY, PLAN, ROLES, TENANT, WIPE, found_tenant, secret_file
 from runbook_exec.sandbox.rehearsal import Rehearsal
 
 __all__ = ["Cloud", "Licensing", "connection", "seed", "start"]
@@ -59,6 +63,14 @@ def connection(rehearsal: Rehearsal, port: int) -> dict[str, Any]:
             "planning": {
                 "client_id": PLAN,
                 "client_secret": f"file:{secret_file(rehearsal.folder, 'plan')}",
+            },
+            "roles": {
+                "client_id": ROLES,
+                "client_secret": f"file:{secret_file(rehearsal.folder, 'roles')}",
+            },
+            "wipe": {
+                "client_id": WIPE,
+                "client_secret": f"file:{secret_file(rehearsal.folder, 'wipe')}",
             },
         }
     }

@@ -9,6 +9,7 @@ from runbook_exec.sandbox.graph_cloud import GROUPS, Body, Cloud
 from runbook_exec.sandbox.graph_licensing import Licensing
 from runbook_exec.sandbox.graph_query import check_known
 from runbook_exec.sandbox.graph_refusal import ON_PREMISES, bad, denied, missing
+from runbook_exec.sandbox.graph_routes import Routes
 from runbook_exec.sandbox.graph_users import Users, referred
 
 WRITABLE = frozenset((
@@ -32,6 +33,11 @@ class Groups:
 
     def __init__(self, cloud: Cloud, licensing: Licensing, users: Users) -> None:
         self.cloud, self.licensing, self.users = cloud, licensing, users
+
+    def route(self, routes: Routes) -> None:
+        routes.add("POST", "groups/{}/owners/$ref", self.add_owner)
+        routes.add("DELETE", "groups/{}/owners/{}/$ref", self.remove_owner)
+        routes.add("GET", "users/{}/ownedObjects", self.owned)
 
     def find(self, key: str) -> Body:
         """The group of this id (Graph takes no names here)."""
@@ -113,6 +119,48 @@ class Groups:
         self.cloud.keep(GROUPS, body, {**body, "_members": rest})
         self.licensing.inherit(member)
         return Answer(status=204)
+
+    def add_owner(self, asked: Asked, key: str) -> Answer:
+        asked.need(*WRITE)
+        body, owner = self.find(key), referred(asked.fields)
+        self._may_change_owners(asked, body)
+        if self.cloud.thing(owner) is None:
+            raise missing(owner)
+        if owner in body["_owners"]:
+            raise bad(
+                "One or more added object references already exist for the following modified properties: 'owners'."
+            )
+        self.cloud.keep(GROUPS, body, {**body, "_owners": [*body["_owners"], owner]})
+        return Answer(status=204)
+
+    def remove_owner(self, asked: Asked, key: str, owner: str) -> Answer:
+        asked.need(*WRITE)
+        body = self.find(key)
+        self._may_change_owners(asked, body)
+        if owner not in body["_owners"]:
+            raise missing(key)
+        if len(body["_owners"]) == 1:
+            raise bad("The group must have at least one owner, hence this owner cannot be removed.")
+        rest = [other for other in body["_owners"] if other != owner]
+        self.cloud.keep(GROUPS, body, {**body, "_owners": rest})
+        return Answer(status=204)
+
+    def owned(self, asked: Asked, key: str) -> Answer:
+        """The groups that a user owns."""
+        asked.need(*READ)
+        user_id = self.users.find(key)["id"]
+        found = [group for group in self.cloud.groups() if user_id in group["_owners"]]
+        value = [
+            {"@odata.type": "#microsoft.graph.group", "id": group["id"], "displayName": group["displayName"]}
+            for group in found
+        ]
+        return Answer(status=200, body={"value": value})
+
+    def _may_change_owners(self, asked: Asked, body: Body) -> None:
+        if body.get("isAssignableToRole"):
+            asked.need(ROLES)
+        if body.get("onPremisesSyncEnabled"):
+            raise bad(ON_PREMISES)
 
     def delete_member(self, asked: Asked, key: str, member: str) -> Answer:
         """Without `/$ref` at its end this deletes the user: the trap of the real service."""

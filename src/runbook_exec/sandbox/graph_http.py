@@ -73,15 +73,25 @@ class Front:
             asked = _asked(request.method, raw, text, request.headers, await _json(request), claims, host)
         except Refusal as refusal:
             return _response(self.service.refused(refusal))
-        answer = self.service.answer(asked)
-        self.log.keep(asked, answer)
-        if (
-            asked.method != "GET"
-            and answer.status < 300
-            and self.faults.take("graph-lost-answer") is not None
-        ):
+        if asked.method == "GET":
+            return _response(self._answer(asked))
+        if self.faults.take("graph-busy") is not None:
+            words = "Another update to this object is in progress. Please retry."
+            return _response(self.service.refused(Refusal(409, "Directory_ConcurrencyViolation", words)))
+        gateway = self.faults.take("graph-gateway")
+        if gateway is not None and not gateway.get("done", False):
+            return _gateway(gateway)
+        answer = self._answer(asked)
+        if gateway is not None:
+            return _gateway(gateway)
+        if answer.status < 300 and self.faults.take("graph-lost-answer") is not None:
             return await self._hang_up(request)
         return _response(answer)
+
+    def _answer(self, asked: Asked) -> Answer:
+        answer = self.service.answer(asked)
+        self.log.keep(asked, answer)
+        return answer
 
     async def batch(self, request: Request) -> Response:
         await self._latency()
@@ -107,6 +117,7 @@ class Front:
         try:
             _check_item(item, headers, done)
             self._throttle()
+            self._throttle("graph-batch-throttled")
             asked = _asked(str(item["method"]).upper(), path, text, headers, item.get("body"), claims, host)
             answer = self.service.answer(asked)
             self.log.keep(asked, answer, batch=True)
@@ -127,8 +138,8 @@ class Front:
             wait = float(down.get("seconds", 1))
             raise Refusal(503, "ServiceUnavailable", "Service unavailable.", retry_after=wait)
 
-    def _throttle(self) -> None:
-        full = self.faults.take("graph-throttled")
+    def _throttle(self, name: str = "graph-throttled") -> None:
+        full = self.faults.take(name)
         if full is not None:
             raise Refusal(
                 429, "TooManyRequests", "Too many requests.", retry_after=float(full.get("seconds", 1))
@@ -150,6 +161,11 @@ class Front:
         while (await request.receive())["type"] != "http.disconnect":
             pass
         return Response(status_code=500)
+
+
+def _gateway(fault: Mapping[str, Any]) -> Response:
+    """What a gateway says by itself: no JSON, and no word about whether it was done."""
+    return Response("<html>Bad Gateway</html>", int(fault.get("status", 504)), media_type="text/html")
 
 
 def _asked(  # noqa: PLR0917 - the parts of a request

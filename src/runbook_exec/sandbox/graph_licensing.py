@@ -249,6 +249,8 @@ def _new_mailbox() -> Body:
             "externalAudience": "all",
             "internalReplyMessage": "",
             "externalReplyMessage": "",
+            "scheduledStartDateTime": {"dateTime": "2026-01-01T00:00:00.0000000", "timeZone": "UTC"},
+            "scheduledEndDateTime": {"dateTime": "2026-01-02T00:00:00.0000000", "timeZone": "UTC"},
         },
         "language": {"locale": None, "displayName": None},
         "workingHours": {

@@ -8,10 +8,19 @@ from typing import Any
 
 from runbook_exec.sandbox.graph_asked import Answer, Asked
 from runbook_exec.sandbox.graph_cloud import Cloud, stamp
+from runbook_exec.sandbox.graph_consents import Consents
+from runbook_exec.sandbox.graph_devices import Devices
+from runbook_exec.sandbox.graph_drives import Drives
 from runbook_exec.sandbox.graph_groups import Groups
+from runbook_exec.sandbox.graph_guests import Guests
 from runbook_exec.sandbox.graph_licensing import Licensing
+from runbook_exec.sandbox.graph_mailboxes import Mailboxes
+from runbook_exec.sandbox.graph_methods import Methods
 from runbook_exec.sandbox.graph_passes import Passes
 from runbook_exec.sandbox.graph_refusal import Refusal
+from runbook_exec.sandbox.graph_roles import Roles
+from runbook_exec.sandbox.graph_routes import Routes
+from runbook_exec.sandbox.graph_teams import Teams
 from runbook_exec.sandbox.graph_tenancy import Tenancy
 from runbook_exec.sandbox.graph_users import Users
 
@@ -34,6 +43,10 @@ class Service:
         self.groups = Groups(cloud, licensing, self.users)
         self.passes = Passes(self.users)
         self.tenancy = Tenancy(cloud, licensing)
+        self.routes = Routes()
+        parts = (Mailboxes, Methods, Roles, Consents, Devices, Drives, Guests)
+        for part in (*(each(self.users) for each in parts), self.groups, Teams(self.groups)):
+            part.route(self.routes)
 
     def answer(self, asked: Asked) -> Answer:
         """Do what is asked, all of it or nothing; an error becomes its body."""
@@ -58,7 +71,7 @@ class Service:
         return Answer(status=refusal.status, body={"error": error}, headers=headers)
 
     def _handler(self, asked: Asked) -> Callable[[], Answer]:
-        found = self._found(asked)
+        found = self._found(asked) or self.routes.find(asked.method, asked.path)
         if found is None:
             raise Refusal(
                 400,
@@ -110,8 +123,6 @@ class Service:
                 return (users.assign_license, key)
             case ("POST", key, "revokeSignInSessions"):
                 return (users.revoke, key)
-            case ("GET" | "PATCH", key, "mailboxSettings"):
-                return (users.mailbox if method == "GET" else users.change_mailbox, key)
             case ("GET" | "POST", key, *rest) if tuple(rest) == _PASSES:
                 return (passes.collection if method == "GET" else passes.create, key)
             case ("GET" | "DELETE", key, *rest, pass_id) if tuple(rest) == _PASSES:

@@ -17,6 +17,10 @@ APPLY = "2b1e7c54-0a3d-4c39-8f3f-2f6f1f0c9a01"
 """Client id of the application that may write."""
 PLAN = "2b1e7c54-0a3d-4c39-8f3f-2f6f1f0c9a02"
 """Client id of the application that may only read."""
+ROLES = "2b1e7c54-0a3d-4c39-8f3f-2f6f1f0c9a03"
+"""Client id of the application that may assign administrator roles, and nothing else."""
+WIPE = "2b1e7c54-0a3d-4c39-8f3f-2f6f1f0c9a04"
+"""Client id of the application that may wipe devices, and nothing else."""
 
 READ_ROLES = (
     "User.Read.All",
@@ -27,6 +31,15 @@ READ_ROLES = (
     "OrgContact.Read.All",
     "Policy.Read.AuthenticationMethod",
     "UserAuthMethod-TAP.Read.All",
+    "UserAuthenticationMethod.Read.All",
+    "RoleManagement.Read.Directory",
+    "TeamMember.Read.All",
+    "Directory.Read.All",
+    "Device.Read.All",
+    "DeviceManagementManagedDevices.Read.All",
+    "BitlockerKey.ReadBasic.All",
+    "Files.Read.All",
+    "AuditLog.Read.All",
 )
 WRITE_ROLES = (
     "User.ReadWrite.All",
@@ -38,7 +51,24 @@ WRITE_ROLES = (
     "OrgContact.Read.All",
     "Policy.Read.AuthenticationMethod",
     "UserAuthMethod-TAP.ReadWrite.All",
+    "UserAuthenticationMethod.ReadWrite.All",
+    "RoleManagement.Read.Directory",
+    "TeamMember.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "Directory.Read.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "Device.ReadWrite.All",
+    "DeviceManagementManagedDevices.Read.All",
+    "BitlockerKey.ReadBasic.All",
+    "Files.ReadWrite.All",
+    "User.DeleteRestore.All",
+    "User.Invite.All",
+    "AuditLog.Read.All",
 )
+ROLES_ROLES = ("RoleManagement.ReadWrite.Directory",)
+WIPE_ROLES = ("DeviceManagementManagedDevices.PrivilegedOperations.All",)
+
 
 _EXCHANGE_1 = {"EXCHANGE_S_STANDARD": "9aaf7827-d63c-4b61-89c3-182f06f82e5c"}
 _EXCHANGE_2 = {"EXCHANGE_S_ENTERPRISE": "efb87545-963c-4e0d-99df-69c6916d9eb0"}
@@ -80,6 +110,8 @@ def found_tenant(rehearsal: Rehearsal) -> None:
         licensing.settle_seats(part, consumed)
     add_application(shelf, rehearsal.folder, APPLY, "apply", WRITE_ROLES)
     add_application(shelf, rehearsal.folder, PLAN, "plan", READ_ROLES)
+    add_application(shelf, rehearsal.folder, ROLES, "roles", ROLES_ROLES)
+    add_application(shelf, rehearsal.folder, WIPE, "wipe", WIPE_ROLES)
 
 
 def add_application(shelf: Shelf, folder: Path, client_id: str, name: str, roles: tuple[str, ...]) -> Path:

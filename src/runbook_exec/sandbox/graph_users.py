@@ -34,7 +34,7 @@ KNOWN = WRITABLE | {
     "onPremisesDomainName", "onPremisesLastSyncDateTime", "onPremisesSecurityIdentifier",
     "onPremisesUserPrincipalName", "onPremisesProvisioningErrors", "onPremisesExtensionAttributes",
     "signInSessionsValidFromDateTime", "lastPasswordChangeDateTime", "externalUserState", "creationType",
-    "identities", "imAddresses", "securityIdentifier", "assignedPlans", "aboutMe", "mailboxSettings",
+    "identities", "imAddresses", "securityIdentifier", "assignedPlans", "aboutMe", "mailboxSettings", "signInActivity",
 }  # fmt: skip
 REQUIRED = ("accountEnabled", "displayName", "mailNickname", "passwordProfile", "userPrincipalName")
 
@@ -174,35 +174,6 @@ class Users:
         body = self.find(key)
         self.cloud.keep(USERS, body, {**body, "signInSessionsValidFromDateTime": stamp(self.cloud.clock())})
         return Answer(status=200, body={"value": True})
-
-    def mailbox(self, asked: Asked, key: str) -> Answer:
-        asked.need("MailboxSettings.Read", "MailboxSettings.ReadWrite")
-        return Answer(status=200, body=dict(self._mailbox(key)["_mailbox"]))
-
-    def change_mailbox(self, asked: Asked, key: str) -> Answer:
-        asked.need("MailboxSettings.ReadWrite")
-        body, fields = self._mailbox(key), asked.fields
-        check_known(fields, body["_mailbox"])
-        if "userPurpose" in fields or "archiveFolder" in fields:
-            raise Refusal(400, "ErrorInvalidRequest", "The property is read-only.")
-        locale = (fields.get("language") or {}).get("locale")
-        if locale is not None and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?-[A-Z]{2}", str(locale)):
-            raise Refusal(400, "ErrorInvalidArgument", "The language is no valid culture.")
-        settings = dict(body["_mailbox"])
-        for name, value in fields.items():
-            settings[name] = {**settings[name], **value} if isinstance(value, dict) else value
-        self.cloud.keep(USERS, body, {**body, "_mailbox": settings})
-        return Answer(status=200, body=settings)
-
-    def _mailbox(self, key: str) -> Body:
-        body = self.find(key)
-        if not self.licensing.mailbox_ready(body):
-            raise Refusal(
-                404,
-                "MailboxNotEnabledForRESTAPI",
-                "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
-            )
-        return body
 
     def _check_fields(self, fields: Mapping[str, Any]) -> None:
         check_known((name for name in fields if not name.startswith("@odata.")), WRITABLE)

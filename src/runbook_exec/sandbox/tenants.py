@@ -9,9 +9,7 @@ from runbook_exec.sandbox.company import Company
 from runbook_exec.sandbox.company_model import Group, Guest, Person
 from runbook_exec.sandbox.graph_cloud import USERS, Body, Cloud
 from runbook_exec.sandbox.graph_licensing import Licensing
-
-ROLES = "graph_roles"
-"""Table: name of a directory role → the ids of the accounts that hold it."""
+from runbook_exec.sandbox.graph_roles import ROLES
 
 
 class Tenants:
