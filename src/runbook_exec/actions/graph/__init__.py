@@ -3,7 +3,10 @@
 from runbook_exec.action import register_provider
 from runbook_exec.actions.graph import (  # noqa: F401 - importing registers the actions
     access_pass,
+    authentication_methods,
+    auto_reply,
     group_members,
+    inbox_rules,
     licence,
     mailbox_settings,
     manager,

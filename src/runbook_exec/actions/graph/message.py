@@ -23,6 +23,8 @@ class Message:
     path: str
     body: Json = None
     headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    by: str = ""
+    """The application of its own that sends it (`roles`, `wipe`); empty: the connection's."""
 
     @property
     def where(self) -> str:

@@ -29,20 +29,43 @@ def is_read(method: str, path: Sequence[str], body: bytes) -> bool:
 
 
 def deletes_the_member(method: str, path: Sequence[str]) -> bool:
-    """True for the request that removes a person instead of a membership."""
-    return method == "DELETE" and len(path) == 4 and path[2].lower() in {"members", "owners"}
+    """True for the request that removes a person instead of a membership.
+
+    Below /teams the last part names a membership, so there it is as it should be.
+    """
+    return (
+        method == "DELETE"
+        and len(path) == 4
+        and path[0].lower() != "teams"
+        and path[2].lower() in {"members", "owners"}
+    )
+
+
+_IN_PATH = {("users",): 1, ("groups",): 1, ("teams",): 1, ("devices",): 1, ("drives",): 1,
+            ("devicemanagement", "manageddevices"): 2, ("directory", "deleteditems"): 2,
+            ("rolemanagement", "directory", "roleassignments"): 3, ("oauth2permissiongrants",): 1}  # fmt: skip
+"""Collections, in lower case, and which part of a path names what is written."""
+_IN_BODY = {
+    ("users",): "userPrincipalName",
+    ("invitations",): "invitedUserEmailAddress",
+    ("rolemanagement", "directory", "roleassignments"): "principalId",
+    ("oauth2permissiongrants",): "principalId",
+}
+"""Collections that something is added to, and which property names it, or whom it is for."""
 
 
 def written(path: Sequence[str], body: bytes) -> str:
-    """The far-side name of what a request writes: the user's or group's, else the path."""
-    if len(path) >= 2 and path[0].lower() in {"users", "groups"}:
-        return path[1]
-    if tuple(path) == ("users",):
-        try:
-            return str(json.loads(body)["userPrincipalName"])
-        except (ValueError, KeyError, TypeError):
-            return "/users"
-    return "/" + "/".join(path)
+    """The far-side name of what a request writes: the user's, the group's, …, else the path."""
+    lower, whole = tuple(part.lower() for part in path), "/" + "/".join(path)
+    for collection, place in _IN_PATH.items():
+        if lower[: len(collection)] == collection and len(path) > place:
+            return path[place]
+    if lower not in _IN_BODY:
+        return whole
+    try:
+        return str(json.loads(body)[_IN_BODY[lower]])
+    except (ValueError, KeyError, TypeError):
+        return whole
 
 
 def check(method: str, path: Sequence[str], body: bytes, permitted: Collection[str] | None) -> None:

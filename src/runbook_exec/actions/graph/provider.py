@@ -29,8 +29,14 @@ NEVER = (
     "Mail.Read",
     "Mail.Send",
     "RoleManagement.ReadWrite.Directory",
+    "DeviceManagementManagedDevices.PrivilegedOperations.All",
 )
-"""Permissions that no runbook of this product needs, and that open far too much."""
+"""Permissions that the everyday application must not have: they open far too much."""
+OF_ITS_OWN = {
+    "RoleManagement.ReadWrite.Directory": "roles",
+    "DeviceManagementManagedDevices.PrivilegedOperations.All": "wipe",
+}
+"""Permissions that only an application of its own may have, and its key in the connection."""
 
 
 class GraphProvider:
@@ -41,7 +47,9 @@ class GraphProvider:
     identity of this machine is used, `client_id` naming a user-assigned one. `authority`
     and `url` are for national clouds and rehearsals; `ca` (a PEM file) is the one authority
     whose certificates are trusted, for a rehearsal. Keys under `planning` replace the others
-    in sessions that only read: give it an application with read permissions alone.
+    in sessions that only read: give it an application with read permissions alone. `roles` and
+    `wipe` each name an application of its own (client_id, client_secret or certificate) for
+    administrator roles and for wiping devices; the everyday one must not be able to do that.
     """
 
     name = "graph"
@@ -54,7 +62,7 @@ class GraphProvider:
         try:
             with _opened(connection, write=False) as session:
                 granted = session.wire.roles()
-                return [*_answers(session), *_measured(granted, rights)]
+                return [*_answers(session), *_measured(granted, _everyday(rights)), *_apart(session, rights)]
         except RunbookError as error:
             return [Finding.of(error)]
 
@@ -63,11 +71,11 @@ class GraphProvider:
 def _opened(connection: Mapping[str, Json], *, write: bool) -> Iterator[Session]:
     from runbook_exec.actions.graph.wire import Wire
 
-    wire = Wire(parsed(connection), write=write)
+    session = Session(Wire(parsed(connection), write=write), write=write)
     try:
-        yield Session(wire, write=write)
+        yield session
     finally:
-        wire.close()
+        session.close()
 
 
 def _answers(session: Session) -> list[Finding]:
@@ -77,6 +85,31 @@ def _answers(session: Session) -> list[Finding]:
         return [Finding(ok=True, what="Graph answers, but may not tell whose tenant this is")]
     names = ", ".join(entry["displayName"] for entry in body["value"])
     return [Finding(ok=True, what=f"Graph answers for the tenant {names}")]
+
+
+def _everyday(rights: Rights) -> Rights:
+    """What the connection's own application needs."""
+    return Rights(read=rights.read, apply=tuple(need for need in rights.apply if need not in OF_ITS_OWN))
+
+
+def _apart(session: Session, rights: Rights) -> Iterator[Finding]:
+    """Whether each application of its own is named and may do its part."""
+    for need, name in OF_ITS_OWN.items():
+        if need not in rights.apply:
+            continue
+        try:
+            granted = session.roles_of(name)
+        except RunbookError as error:
+            yield Finding.of(error)
+            continue
+        ok = need in granted
+        yield Finding(
+            ok=ok,
+            what=f"the application for {name} has {need}"
+            if ok
+            else f"the application for {name} lacks {need}",
+            next_move="" if ok else f"grant it {need} in Entra, and nothing else",
+        )
 
 
 def _measured(granted: list[str], rights: Rights) -> Iterator[Finding]:

@@ -11,6 +11,8 @@
 - `graph.holder` (value in lower case): ids of who holds it as UPN, mail, proxy address or nickname:
   `{live, deleted, deleted_visible}`.
 - `graph.request` (path): whatever a GET of it answers.
+
+More kinds stand in the modules of the actions that need them (`kinds`).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from runbook_exec.actions.graph.kinds import KINDS, plain
 from runbook_exec.actions.graph.message import Message, Reply, literal, path, trouble
 from runbook_exec.change import Ref, State
 from runbook_exec.errors import Invalid
@@ -53,9 +56,11 @@ _DELETED = (
 )
 
 
-def requests(ref: Ref) -> tuple[Message, ...]:  # noqa: C901 - one table of kinds
+def requests(ref: Ref) -> tuple[Message, ...]:  # noqa: C901, PLR0912 - one table of kinds
     """What must be asked to know the state of `ref`."""
     kind, key = _kind(ref), ref.key
+    if kind in KINDS:
+        return KINDS[kind].requests(key)
     match kind:
         case "user":
             more = [name for name in ref.select if name not in USER]
@@ -106,17 +111,14 @@ def state(ref: Ref, replies: Sequence[Reply]) -> State:
             raise trouble(one, reply)
     if any(reply.status == 404 for reply in replies):
         return None
-    return _STATES[kind](ref.key, *(reply.body for reply in replies))
+    mean = KINDS[kind].state if kind in KINDS else _STATES[kind]
+    return mean(ref.key, *(reply.body for reply in replies))
 
 
 def names_of(licences: Iterable[Any], skus: Any) -> dict[str, str]:
     """SKU id → part number, for what a user holds; an unknown SKU keeps its id."""
     known = {sku["skuId"]: sku["skuPartNumber"] for sku in skus["value"]}
     return {entry["skuId"]: known.get(entry["skuId"], entry["skuId"]) for entry in licences}
-
-
-def _plain(key: str, body: Any) -> State:
-    return {name: value for name, value in body.items() if not name.startswith("@odata.")}
 
 
 def _licences(key: str, user: Any, skus: Any) -> State:
@@ -150,11 +152,11 @@ def _figures(sku: Any) -> dict[str, Any]:
 
 def _group(key: str, body: Any) -> State:
     if "value" not in body:
-        return _plain(key, body)
+        return plain(key, body)
     found = body["value"]
     if len(found) > 1:
         return {"ambiguous": sorted(entry["id"] for entry in found)}
-    return _plain(key, found[0]) if found else None
+    return plain(key, found[0]) if found else None
 
 
 def _membership(key: str, body: Any) -> State:
@@ -168,23 +170,23 @@ def _passes(key: str, body: Any) -> State:
 
 
 _STATES: dict[str, Callable[..., State]] = {
-    "user": _plain,
+    "user": plain,
     "licences": _licences,
     "skus": _skus,
     "group": _group,
     "membership": _membership,
-    "manager": _plain,
-    "mailbox": _plain,
+    "manager": plain,
+    "mailbox": plain,
     "access_passes": _passes,
-    "access_pass_policy": _plain,
+    "access_pass_policy": plain,
     "request": lambda key, body: {"body": body},
 }
 
 
 def _kind(ref: Ref) -> str:
     kind = ref.kind.removeprefix("graph.")
-    if kind != "holder" and kind not in _STATES:
-        known = ", ".join(f"graph.{name}" for name in (*sorted(_STATES), "holder"))
+    if kind != "holder" and kind not in _STATES and kind not in KINDS:
+        known = ", ".join(f"graph.{name}" for name in sorted({*_STATES, *KINDS, "holder"}))
         raise Invalid(
             f"{ref.kind!r} is nothing that Graph can be asked for", next_move=f"known kinds: {known}"
         )

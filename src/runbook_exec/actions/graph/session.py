@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runbook_exec.action import Context
 from runbook_exec.actions.graph import reading
+from runbook_exec.actions.graph.connection import of_its_own
 from runbook_exec.actions.graph.message import CONFLICT, Message, Reply, trouble
 from runbook_exec.change import Json, Ref, State
 from runbook_exec.errors import NoPen, Unreachable
@@ -16,6 +17,8 @@ from runbook_exec.errors import NoPen, Unreachable
 if TYPE_CHECKING:
     from runbook_exec.actions.graph.wire import Wire
 
+APPLICATION = "graph.application"
+"""Kind of fact: which application of its own the connection names for `roles` or `wipe`."""
 READ_PATIENCE = 60.0
 """Seconds for which reads bear with a service that throttles or is down."""
 MOST_ATTEMPTS = 3
@@ -32,18 +35,22 @@ class Session:
         self.wire, self._write = wire, write
         self._permitted: frozenset[str] = frozenset()
         self._etags: dict[str, str] = {}
+        self._apart: dict[str, Wire] = {}
 
     def read(self, refs: Sequence[Ref]) -> Mapping[Ref, State]:
         """Everything at once: equal requests are sent once, several go in batches of 20."""
-        wanted = {ref: reading.requests(ref) for ref in refs}
+        known: dict[Ref, State] = {ref: self._application(ref.key) for ref in refs if ref.kind == APPLICATION}
+        wanted = {ref: reading.requests(ref) for ref in refs if ref not in known}
         unique = list(dict.fromkeys(asked for parts in wanted.values() for asked in parts))
         if not unique:
-            return {}
+            return known
         replies = dict(zip(unique, self.wire.ask_all(unique, patience=READ_PATIENCE), strict=True))
         for asked, reply in replies.items():
             replies[asked] = self._whole(reply)
             self._remember(asked, reply)
-        return {ref: reading.state(ref, [replies[asked] for asked in parts]) for ref, parts in wanted.items()}
+        for ref, parts in wanted.items():
+            known[ref] = reading.state(ref, [replies[asked] for asked in parts])
+        return known
 
     @contextmanager
     def permit(self, writes: Sequence[str]) -> Iterator[None]:
@@ -87,7 +94,8 @@ class Session:
         self._etags.pop(_owner(asked), None)  # the write makes a new version
         until, pause = monotonic() + min(lag, left(ctx)), 0.25
         while True:
-            reply = self.wire.ask(asked, patience=left(ctx), permitted=self._permitted, say=ctx.say)
+            wire = self._wire(asked.by)
+            reply = wire.ask(asked, patience=left(ctx), permitted=self._permitted, say=ctx.say)
             if reply.status != 404 or monotonic() + pause > until:
                 return reply
             sleep(pause)
@@ -123,6 +131,29 @@ class Session:
             return there
         raise AssertionError("the last attempt returns or raises")
 
+    def close(self) -> None:
+        """Hang up every line that was opened."""
+        for wire in (self.wire, *self._apart.values()):
+            wire.close()
+
+    def roles_of(self, name: str) -> list[str]:
+        """The permissions of an application of its own; raises where the connection names none."""
+        return self._wire(name).roles()
+
+    def _application(self, name: str) -> State:
+        """Whether the connection names an application of its own for this; nothing is asked."""
+        keys = self.wire.connection.apart.get(name)
+        return None if keys is None else {"client_id": keys.get("client_id")}
+
+    def _wire(self, name: str) -> Wire:
+        """The line of this application, opened when it is first needed."""
+        if not name:
+            return self.wire
+        if name not in self._apart:
+            wire = type(self.wire)(of_its_own(self.wire.connection, name), write=self._write)
+            self._apart[name] = wire
+        return self._apart[name]
+
     def _whole(self, reply: Reply) -> Reply:
         """The reply with all its pages."""
         body = reply.body
@@ -150,6 +181,7 @@ class Session:
             path=asked.path,
             body=asked.body,
             headers={**asked.headers, "If-Match": version},
+            by=asked.by,
         )
 
 

@@ -1,0 +1,40 @@
+"""Who has an administrator role. Such people are left alone by whatever could lock them out or let others in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runbook_exec.actions.graph import person
+from runbook_exec.actions.graph.kinds import below_user, kind
+from runbook_exec.change import Facts, Ref, State
+
+RIGHT = ("RoleManagement.Read.Directory", "Directory.Read.All")
+"""What reading it takes: one of these."""
+
+
+def _held(key: str, body: Any) -> State:
+    return {"roles": sorted(str(entry["displayName"]) for entry in body["value"])}
+
+
+kind(
+    "admin_roles",
+    below_user("transitiveMemberOf", "microsoft.graph.directoryRole", select="id,displayName", top="999"),
+    _held,
+)
+
+
+def ref(key: str) -> Ref:
+    """The administrator roles that a user has, through groups too."""
+    return Ref("graph.admin_roles", key)
+
+
+def why_not(facts: Facts, key: str, who: str) -> str:
+    """Why this application must not touch the user; empty where it may."""
+    state = facts.get(ref(key))
+    roles = list(state["roles"]) if state is not None and not person.is_assumed(state) else []
+    if not roles:
+        return ""
+    return (
+        f"{who} is an administrator ({', '.join(roles)}), whom the everyday application must not touch: "
+        "end the roles first (graph.directory_role), or let another administrator do this by hand"
+    )
