@@ -60,6 +60,11 @@ class App:
         return max(self.clock(), moment(run.at)).isoformat(timespec="microseconds")
 
     @property
+    def has_written(self) -> bool:
+        """Whether this process has written to the journal."""
+        return self._store is not None and self._store.has_written
+
+    @property
     def environment(self) -> Environment:
         if self._environment is None:
             found = self.project.environment(self._chosen)

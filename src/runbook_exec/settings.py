@@ -87,6 +87,24 @@ SCHEMA: dict[str, Any] = {
                     "pattern": duration.PATTERN,
                     "description": "how old the newest anchor may be before `blackbox verify` calls it stale; 24h",
                 },
+                "anchors": {
+                    "type": "array",
+                    "description": "places out of our reach that get copies of checkpoints: docs/anchors.md",
+                    "items": {
+                        "type": "object",
+                        "minProperties": 1,
+                        "maxProperties": 1,
+                        "properties": {
+                            kind: {"type": "object"} for kind in ("ssh", "rfc3161", "s3", "ticket")
+                        },
+                        "additionalProperties": False,
+                    },
+                },
+                "every": {
+                    "type": "string",
+                    "pattern": duration.PATTERN,
+                    "description": "how often a copy is left while there is something new; 1h",
+                },
             },
             "additionalProperties": False,
         },
@@ -165,6 +183,12 @@ class Project:
     def anchor_age(self) -> float:
         """Seconds for which an anchor is new enough."""
         return duration.seconds(self.settings.get("blackbox", {}).get("anchor_age", ANCHOR_AGE))
+
+    @property
+    def blackbox(self) -> Mapping[str, Any]:
+        """What `runbook.yaml` says about the black box."""
+        found: Mapping[str, Any] = self.settings.get("blackbox", {})
+        return found
 
     def blackbox_key(self) -> Secret | None:
         """The key that signs checkpoints, where `runbook.yaml` names one."""

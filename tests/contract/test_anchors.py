@@ -129,7 +129,8 @@ def test_every_copy_comes_back_with_what_was_signed(kept):
     (found,) = [r for r in kept.open().fetch().receipts if r["checkpoint"] == 3]
     assert found["body"] == signed(3, "Grüße aus Brno 花").body
     assert found["signatures"] == {"key": "signature"}
-    assert found["seen_at"]
+    assert found["at"] == found["seen_at"]
+    assert datetime.fromisoformat(found["at"]).tzinfo
     assert kept.open().fetch().unreadable == ()
 
 

@@ -22,8 +22,8 @@ from runbook_exec.errors import Invalid
 KINDS = ("ssh", "rfc3161", "s3", "ticket")
 
 Receipt = dict[str, Json]
-"""What is kept of a copy, as plain JSON: `checkpoint`, `hash`, `at` (our clock), `kind`, `anchor` (its
-name), `seen_at` (the far side's clock), and what its kind adds: `body` and `signatures` (the checkpoint as it
+"""What is kept of a copy, as plain JSON: `checkpoint`, `hash`, `at` (our clock; the far side's
+in what is fetched), `kind`, `anchor` (its name), `seen_at` (the far side's clock), and what its kind adds: `body` and `signatures` (the checkpoint as it
 lies there), `token` (a time stamp, base64)."""
 
 

@@ -153,6 +153,7 @@ class S3Anchor:
             "version": version["VersionId"],
             "retain_until": kept.isoformat() if kept else "",
             "seen_at": version["LastModified"].isoformat(),
+            "at": version["LastModified"].isoformat(),
         }
 
 

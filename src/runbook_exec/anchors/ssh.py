@@ -119,7 +119,8 @@ class SshAnchor:
     def _copy(self, file: str, line: str) -> Receipt | None:
         seen_at, _, rest = line.partition(" ")
         found = read_line(rest)
-        return found and {**found, "kind": self.kind, "anchor": self.name, "file": file, "seen_at": seen_at}
+        about = {"kind": self.kind, "anchor": self.name, "file": file, "seen_at": seen_at, "at": seen_at}
+        return found and {**found, **about}
 
     def _asked(self, words: str, text: str = "") -> str:
         done = self._run(words, text)

@@ -91,7 +91,8 @@ class TicketAnchor:
         for comment in (state or {"comments": []})["comments"]:
             found = _copy(comment["text"])
             if found is not None:
-                about = {"kind": self.kind, "anchor": self.name, "ticket": number, "seen_at": comment["at"]}
+                at = comment["at"]
+                about = {"kind": self.kind, "anchor": self.name, "ticket": number, "seen_at": at, "at": at}
                 receipts.append({**found, **about})
             elif str(comment["key"]).startswith(_MARK):
                 unreadable.append(f"comment {comment['key']} of ticket {number}")

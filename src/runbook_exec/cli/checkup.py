@@ -30,14 +30,15 @@ def doctor(*, environment: str | None, as_json: bool, gates: bool) -> int:
     """
     if gates:
         return _gates(environment, as_json=as_json)
-    from runbook_exec.app import App
+    from runbook_exec import anchoring
+    from runbook_exec.app import App, now
     from runbook_exec.desk import Desk, person
     from runbook_exec.health import examine
     from runbook_exec.watch import watch
 
     project = options.open_project()
     app = App(project, environment=environment, desk=Desk(who=person(), language=project.language))
-    found = [*examine(project, app.environment), *watch(app)]
+    found = [*examine(project, app.environment), *watch(app), *anchoring.examine(app, now())]
     if as_json:
         click.echo(
             json.dumps(

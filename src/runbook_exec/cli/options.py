@@ -98,4 +98,16 @@ def open_app(given: dict[str, Any]) -> Any:
 
     project = open_project()
     language = chosen_language(given.get("language"), project.language)
-    return App(project, environment=given.get("environment"), desk=Desk(who=person(), language=language))
+    app = App(project, environment=given.get("environment"), desk=Desk(who=person(), language=language))
+    _anchored_at_the_end(app)
+    return app
+
+
+def _anchored_at_the_end(app: Any) -> None:
+    """Once everything is said, a command that wrote leaves copies of the newest checkpoint where they are due."""
+    context = click.get_current_context(silent=True)
+    if context is not None and app.project.blackbox.get("anchors"):
+        from runbook_exec.anchoring import when_due
+        from runbook_exec.app import now
+
+        context.call_on_close(lambda: when_due(app, now))

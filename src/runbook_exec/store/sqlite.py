@@ -117,6 +117,11 @@ class SqliteStore:
     def close(self) -> None:
         self._db.close()
 
+    @property
+    def has_written(self) -> bool:
+        """Whether anything was written through this store since it was opened."""
+        return self._db.total_changes > 0
+
     def create(
         self,
         first: Event,
