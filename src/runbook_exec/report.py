@@ -133,11 +133,11 @@ def story(run: Run, runbook: Runbook, language: str) -> str:
     started = run.started
     status = words["statuses"].get(run.status.value, run.status.value)  # type: ignore[attr-defined]
     head = [
-        f"# {_plain(titled(runbook.title, language))}",
+        f"# {plain(titled(runbook.title, language))}",
         "",
         f"- {words['run']}: {run.id}",
         f"- {words['runbook']}: {runbook.name} ({runbook.digest[:12]})",
-        f"- {words['requester']}: {_plain(str(started.get('requester', '')))}",
+        f"- {words['requester']}: {plain(str(started.get('requester', '')))}",
         f"- {words['environment']}: {started.get('environment', '')}",
         f"- {words['plan']}: {run.plan.get('digest', '')}",
         f"- {words['status']}: {status}",
@@ -147,10 +147,10 @@ def story(run: Run, runbook: Runbook, language: str) -> str:
     for row in rows(run, runbook, language):
         if row.section != section:
             section = row.section
-            body += ["", f"## {_plain(titled(runbook.sections[section].title, language))}", ""]
+            body += ["", f"## {plain(titled(runbook.sections[section].title, language))}", ""]
         when = f" ({_clock(row.ended_at)})" if row.ended_at else ""
-        says = f": {_plain(row.says)}" if row.says else ""
-        body.append(f"- {MARKS[row.status]} {_plain(row.title)}{says}{when}")
+        says = f": {plain(row.says)}" if row.says else ""
+        body.append(f"- {MARKS[row.status]} {plain(row.title)}{says}{when}")
     return "\n".join([*head, *body, ""])
 
 
@@ -191,7 +191,7 @@ def _put_off(record: StepRecord, words: Mapping[str, object]) -> str:
     return told.format(d.until, d.owner, d.reason)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """One line in which nothing is Markdown, HTML or invisible."""
     shown = visible(" ".join(text.split()))
     for character in "\\`*_[]<>#|~&":

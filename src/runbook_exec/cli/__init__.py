@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("history:status", "Show runs, or one run's checklist."),
     "log": ("history:log", "Print every event of a run, as recorded."),
     "evidence": ("evidence:evidence", "Write what an auditor asks for: population, sample, departures."),
+    "review": ("review:review", "Draft the blameless report on a run."),
     "doctor": ("checkup:doctor", "Check each connection and the rights it needs."),
     "init": ("shelf:init", "Make a project folder with the runbook library."),
     "sandbox": ("rehearse:sandbox", "The rehearsal company: start, stop, reset, faults, demo."),
