@@ -14,6 +14,7 @@ from runbook_exec.deferral import refuse_ending
 from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
 from runbook_exec.execute import advance, outputs_so_far
+from runbook_exec.fidelity import measure
 from runbook_exec.held import acquired, first_event, holding, pen, plan_body, surroundings, taken_up
 from runbook_exec.journal import Kind
 from runbook_exec.model import Mode, Runbook
@@ -156,7 +157,14 @@ def cancel(app: App, run_id: str, *, reason: str) -> Run:
                 next_move=f"`runbook resume {run_id}` looks; or say it: `runbook resolve {run_id} {begun[0]} done`",
             )
         refuse_ending(app, scribe.run)
-        return scribe.add(Kind.CANCELLED, {"reason": reason, "never": list(scribe.run.deferrals)})
+        return scribe.add(
+            Kind.CANCELLED,
+            {
+                "reason": reason,
+                "never": list(scribe.run.deferrals),
+                "fidelity": measure(scribe.run).body(),
+            },
+        )
 
 
 def _agreed(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Callable[[Plan], bool]) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from runbook_exec.agree import together
 from runbook_exec.change import Deferred, Json, Nature, holds_deferred
 from runbook_exec.errors import Busy, JournalError, RunbookError
+from runbook_exec.fidelity import measure
 from runbook_exec.journal import Kind
 from runbook_exec.model import OnFailure, Runbook, Step
 from runbook_exec.order import carried_out, is_list
@@ -55,7 +56,7 @@ def advance(
     except Exception as error:
         scribe.add(Kind.STOPPED, Stop.defect(error).body())
         raise
-    return scribe.add(Kind.DONE, {})
+    return scribe.add(Kind.DONE, {"fidelity": measure(scribe.run).body()})
 
 
 def _with_due(stop: Stop, run: Run) -> Stop:

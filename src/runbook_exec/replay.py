@@ -57,6 +57,7 @@ def after(run: Run, event: Event) -> Run:
     run = replace(run, seq=event.seq, head=event.hash, at=event.at)
     match event.kind:
         case Kind.PLANNED:
+            run = replace(run, shown=run.shown or body)
             return replace(run, plan=body, waits={}, steps=_gates_shut(_measured_anew(run.steps), body))
         case Kind.DECIDED | Kind.WITHDRAWN | Kind.BROKEN_GLASS | Kind.REVIEWED:
             return replace(run, decisions=(*run.decisions, _decision(event)))
@@ -73,8 +74,23 @@ def after(run: Run, event: Event) -> Run:
     if "step" not in body:
         return run
     label = str(body["step"])
-    steps = {**run.steps, label: _step_after(run.record(label), event)}
+    steps = {**run.steps, label: _met(_step_after(run.record(label), event), event)}
     return replace(run, steps=steps)
+
+
+_MEETS = {Kind.INTENT, Kind.WAITING, Kind.GATE, Kind.CONFIRMED, Kind.FAILED, Kind.DRIFTED}
+
+
+def _met(record: StepRecord, event: Event) -> StepRecord:
+    """What has ever happened to the step, and since when the run is at it."""
+    since = (record.since or event.at) if event.kind in _MEETS else record.since
+    return replace(
+        record,
+        since="" if event.kind in {Kind.REOPENED, Kind.DUE} else since,
+        drifted=record.drifted or event.kind == Kind.DRIFTED,
+        doubted=record.doubted or bool(event.body.get("in_doubt")),
+        by_hand=record.by_hand or event.kind == Kind.RESOLVED,
+    )
 
 
 def _gone_on(run: Run, event: Event) -> Run:
@@ -86,8 +102,9 @@ def _gone_on(run: Run, event: Event) -> Run:
             status = RunStatus(body["status"])
             due = body.get("due", "")
             return replace(run, status=status, why=body["why"], next_move=body.get("next_move", ""), due=due)
-        case Kind.DONE:
-            return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
+    run = replace(run, fidelity=body.get("fidelity") or {})
+    if event.kind == Kind.DONE:
+        return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
     return replace(run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runbook_exec.change import Words
+from runbook_exec.fidelity import Fidelity, Outcome, measure
 from runbook_exec.model import Mode, Runbook, Step
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.visible import visible
@@ -40,6 +41,15 @@ WORDS = {
         "undone": "taken back",
         "deferred": "put off until {}, {} sees to it: {}",
         "never": "never to be done: {}",
+        "fidelity": "Planned against done",
+        "of": "{} of {} lines came out exactly as planned",
+        "adopted": "{} done by somebody else",
+        "re-planned": "{} planned anew",
+        "in doubt": "{} in doubt for a time",
+        "by hand": "{} by a person's word",
+        "not done": "{} not done",
+        "otherwise": "{} otherwise",
+        "defect": "DEFECT: planned for certain, and came out otherwise: {}",
         "run": "Run",
         "runbook": "Runbook",
         "requester": "Started by",
@@ -65,6 +75,15 @@ WORDS = {
         "undone": "zurückgenommen",
         "deferred": "verschoben bis {}, {} kümmert sich: {}",
         "never": "wird nie erledigt: {}",
+        "fidelity": "Geplant und getan",
+        "of": "{} von {} Zeilen kamen genau wie geplant",
+        "adopted": "{} hatte schon jemand anders getan",
+        "re-planned": "{} neu geplant",
+        "in doubt": "{} zeitweise ungeklärt",
+        "by hand": "{} durch das Wort eines Menschen",
+        "not done": "{} nicht getan",
+        "otherwise": "{} anders",
+        "defect": "FEHLER: als sicher geplant und anders gekommen: {}",
         "run": "Lauf",
         "runbook": "Checkliste",
         "requester": "Gestartet von",
@@ -141,6 +160,7 @@ def story(run: Run, runbook: Runbook, language: str) -> str:
         f"- {words['environment']}: {started.get('environment', '')}",
         f"- {words['plan']}: {run.plan.get('digest', '')}",
         f"- {words['status']}: {status}",
+        f"- {words['fidelity']}: {'. '.join(fidelity_words(measure(run), language))}",
     ]
     body: list[str] = []
     section = -1
@@ -152,6 +172,19 @@ def story(run: Run, runbook: Runbook, language: str) -> str:
         says = f": {plain(row.says)}" if row.says else ""
         body.append(f"- {MARKS[row.status]} {plain(row.title)}{says}{when}")
     return "\n".join([*head, *body, ""])
+
+
+def fidelity_words(figure: Fidelity, language: str) -> list[str]:
+    """The figure of a run in one sentence, and a second one where there is a defect."""
+    words = WORDS.get(language, WORDS["en"])
+    told = [str(words["of"]).format(figure.count(Outcome.AS_PLANNED), figure.total)]
+    told += [
+        str(words[outcome.value]).format(figure.count(outcome))
+        for outcome in Outcome
+        if outcome is not Outcome.AS_PLANNED and figure.count(outcome)
+    ]
+    defect = [str(words["defect"]).format(", ".join(figure.defects))] if figure.defects else []
+    return ["; ".join(told), *defect]
 
 
 def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> str:

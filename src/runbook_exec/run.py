@@ -109,6 +109,14 @@ class StepRecord:
     error: Mapping[str, Json] | None = None
     begun_at: str = ""
     ended_at: str = ""
+    drifted: bool = False
+    """True once it was found to be no longer as planned."""
+    doubted: bool = False
+    """True once nobody knew whether it had happened."""
+    by_hand: bool = False
+    """True once a person's word settled it."""
+    since: str = ""
+    """When the run came to it, and has not been through with it since."""
     deferral: Deferral | None = None
     """Also once it is being done; open as long as the step is not over."""
     due: str = ""
@@ -164,6 +172,10 @@ class Run:
     """Every word on a gate, those for older plans and those taken back included."""
     waits: Mapping[str, Wait] = field(default_factory=dict)
     """By gate; a new plan begins anew."""
+    shown: Mapping[str, Json] = field(default_factory=dict)
+    """Body of the first plan: what was agreed to when the run began."""
+    fidelity: Mapping[str, Json] = field(default_factory=dict)
+    """Planned against done, as it was when the run ended; see `fidelity.measure`."""
     taken_by: str = ""
     """The account of whoever took it over last; empty: nobody did."""
     notes: tuple[Note, ...] = ()

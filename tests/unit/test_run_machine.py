@@ -29,6 +29,7 @@ from running import Bench, Killed
 
 from runbook_exec.action import Answer
 from runbook_exec.errors import Busy, Failed, Transient, Unreachable
+from runbook_exec.fidelity import measure
 from runbook_exec.journal import Event, Kind
 from runbook_exec.replay import replay
 from runbook_exec.run import Run, RunStatus, StepStatus, Word
@@ -285,6 +286,14 @@ class RunMachine(RuleBasedStateMachine):
             self.run = replay(events)  # the chain holds
             self._are_there(events)
             _what_is_over_stays_so(events)
+            self._is_as_shown()
+
+    def _is_as_shown(self):
+        """What was planned for certain came out so, or the record says why not."""
+        figure = measure(self.run)
+        assert figure.defects == ()
+        assert figure.total == len(self.run.shown.get("lines", ()))
+        assert not self.run.fidelity or self.run.fidelity == figure.body()
 
     def _are_there(self, events):
         """Every acknowledged event, and the replay is what was seen."""

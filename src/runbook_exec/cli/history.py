@@ -82,6 +82,7 @@ def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
 def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> None:
     from runbook_exec import report
     from runbook_exec.cli.checklist import COLOURS
+    from runbook_exec.fidelity import kept
 
     stands = say(language, "status interrupted" if interrupted else f"status {run.status.value}")
     click.echo(f"{report.titled(runbook.title, language)} – {run.id}: {stands}")
@@ -99,6 +100,11 @@ def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> N
         mark = click.style(report.MARKS[row.status], fg=COLOURS.get(row.status))
         says = f" – {visible(row.says)}" if row.says else ""
         click.echo(f"  {mark} {visible(row.title)}{says}")
+    if run.fidelity:
+        sentence, *defect = report.fidelity_words(kept(run.fidelity), language)
+        click.echo(f"\n{report.WORDS[language]['fidelity']}: {sentence}")
+        for told in defect:
+            click.echo(click.style(f"! {told}", fg="red", bold=True))
     _overdue(run, language)
     if run.next_move:
         click.echo(f"\nnext: {visible(run.next_move)}")
@@ -208,6 +214,7 @@ def run_json(run: Any, runbook: Any) -> dict[str, Any]:
         "next": run.next_move,
         "events": run.seq,
         "head": run.head,
+        "fidelity": dict(run.fidelity) or None,
         "steps": [
             {"step": row.step, "status": row.status.value, "says": row.says, "ended": row.ended_at}
             for row in report.rows(run, runbook, "en")

@@ -375,6 +375,7 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
     """Say how a run ended: what is done, what is not, the command that goes on; its exit code."""
     from runbook_exec import report
     from runbook_exec.cli.history import run_json
+    from runbook_exec.fidelity import kept
 
     status = ended.status.value
     if given["as_json"]:
@@ -385,6 +386,8 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
     click.echo()
     if status == "done":
         click.echo(say(language, "done", ended.id, done, len(rows)))
+        for defect in report.fidelity_words(kept(ended.fidelity), language)[1:]:
+            click.echo(click.style(f"! {defect}", fg="red", bold=True))
         click.echo(say(language, "story", ended.id))
         return 0
     colour = "yellow" if status == "waiting" else "red"
