@@ -103,3 +103,125 @@ def test_without_a_mailbox_there_are_no_rules(graph):
     graph.person()
     with graph.session() as session, pytest.raises(Refused, match="has no mailbox"):
         planned(session, "graph.inbox_rules", user=ANNA)
+
+
+def team(graph, *, owners, members=()):
+    body = {"displayName": "Team Messe 2027", "groupTypes": ["Unified"], "mailEnabled": True}
+    body["resourceProvisioningOptions"] = ["Team"]
+    return graph.cloud.add_group(body, members=[*owners, *members], owners=owners)
+
+
+def test_a_team_is_handed_over_and_back(graph):
+    anna, otto = graph.person(displayName="Anna Weiß"), graph.person("otto.alt")
+    made = team(graph, owners=[anna["id"]])
+    values = {"team": "Team Messe 2027", "owners": [OTTO], "remove": [ANNA]}
+    with graph.session() as session:
+        change, evidence = done(session, "graph.team_members", **values)
+        now = graph.cloud.group(made["id"])
+        assert (now["_owners"], now["_members"]) == ([otto["id"]], [otto["id"]])
+        undone(session, "graph.team_members", change, evidence, **values)
+        now = graph.cloud.group(made["id"])
+        assert (now["_owners"], now["_members"]) == ([anna["id"]], [anna["id"]])
+    assert [entry["method"] for entry in graph.writes()[:2]] == ["POST", "DELETE"]
+
+
+def test_a_member_of_a_team_becomes_its_owner_and_a_lost_answer_does_no_harm(graph):
+    anna, otto, ilse = graph.person(), graph.person("otto.alt"), graph.person("ilse.neu")
+    made = team(graph, owners=[anna["id"]], members=[otto["id"]])
+    with graph.session() as session:
+        done(session, "graph.team_members", team=made["id"], owners=[OTTO])
+        graph.faults.on("graph-lost-answer", times=1)
+        done(session, "graph.team_members", team=made["id"], add=["ilse.neu@kranich.example"])
+    now = graph.cloud.group(made["id"])
+    assert now["_owners"] == [anna["id"], otto["id"]]
+    assert now["_members"].count(ilse["id"]) == 1
+
+
+def test_the_last_owner_of_a_team_stays(graph):
+    anna = graph.person(displayName="Anna Weiß")
+    made = team(graph, owners=[anna["id"]])
+    with graph.session() as session:
+        assert (
+            "without an owner"
+            in planned(session, "graph.team_members", team=made["id"], remove=[ANNA]).blocked
+        )
+
+
+def test_a_group_is_handed_over_and_back(graph):
+    anna, otto = graph.person(), graph.person("otto.alt")
+    group = graph.cloud.add_group({"displayName": "Projekt"}, owners=[anna["id"]])
+    values = {"group": "Projekt", "add": [OTTO], "remove": [ANNA]}
+    with graph.session() as session:
+        assert read(session, "graph.owned", ANNA) == {"groups": {group["id"]: "Projekt"}}
+        change, evidence = done(session, "graph.group_owners", **values)
+        assert graph.cloud.group("Projekt")["_owners"] == [otto["id"]]
+        undone(session, "graph.group_owners", change, evidence, **values)
+        assert graph.cloud.group("Projekt")["_owners"] == [anna["id"]]
+        assert (
+            "without an owner"
+            in planned(session, "graph.group_owners", group="Projekt", remove=[ANNA]).blocked
+        )
+
+
+def roles(graph, **held):
+    names = {"admin": "Global Administrator", "user": "User Administrator"}
+    for name, people in held.items():
+        graph.rehearsal.shelf.put("graph_roles", names[name], {"members": [who["id"] for who in people]})
+
+
+def test_roles_are_taken_away_by_the_application_that_may_and_given_back(graph):
+    anna, otto = graph.person(displayName="Anna Weiß"), graph.person("otto.alt")
+    roles(graph, admin=[anna, otto], user=[anna])
+    with graph.session() as session:
+        change, evidence = done(session, "graph.directory_role", user=ANNA, remove_all=True)
+        assert read(session, "graph.admin_roles", ANNA) == {"roles": []}
+        undone(session, "graph.directory_role", change, evidence)
+        assert read(session, "graph.admin_roles", ANNA)["roles"] == [
+            "Global Administrator",
+            "User Administrator",
+        ]
+    assert {entry["app"] for entry in graph.writes()} == {"roles"}
+
+
+def test_a_role_is_given_once_though_its_answer_was_lost(graph):
+    anna = graph.person()
+    graph.faults.on("graph-lost-answer", times=1)
+    with graph.session() as session:
+        change, evidence = done(session, "graph.directory_role", user=ANNA, add=["User Administrator"])
+        undone(session, "graph.directory_role", change, evidence)
+    assert graph.rehearsal.shelf.get("graph_roles", "User Administrator") == {"members": []}
+    assert anna["id"]
+
+
+def test_the_last_global_administrator_stays(graph):
+    anna, spare = graph.person(displayName="Anna Weiß"), graph.person("notfall-1")
+    gone = graph.person("otto.alt", accountEnabled=False)
+    roles(graph, admin=[anna, spare, gone])
+    with graph.session() as session:
+        values = {"user": ANNA, "remove": ["Global Administrator"]}
+        assert planned(session, "graph.directory_role", **values).blocked == ""
+        values["not_counting"] = ["notfall-1@kranich.example"]
+        assert (
+            "is the last Global Administrator" in planned(session, "graph.directory_role", **values).blocked
+        )
+
+
+def test_an_administrator_is_left_alone_by_the_everyday_application(graph):
+    anna = graph.person(displayName="Anna Weiß")
+    Methods(graph.users).add(anna["id"], "phone", phoneNumber="+49 202 5550112")
+    helpdesk = graph.cloud.add_group({"displayName": "Rolle Helpdesk", "isAssignableToRole": True})
+    graph.cloud.change_group(helpdesk["id"], {"_members": [anna["id"]]})
+    graph.rehearsal.shelf.put("graph_roles", "Helpdesk Administrator", {"members": [helpdesk["id"]]})
+    with graph.session() as session:
+        blocked = planned(session, "graph.authentication_methods", user=ANNA).blocked
+    assert blocked.startswith("Anna Weiß is an administrator (Helpdesk Administrator)")
+
+
+def test_doctor_looks_at_the_applications_of_their_own(graph):
+    from runbook_exec.action import Rights, find_provider
+
+    rights = Rights(apply=("RoleManagement.ReadWrite.Directory",))
+    told = {f.what: f for f in find_provider("graph").check(graph.connection(), rights)}
+    assert told["the application for roles has RoleManagement.ReadWrite.Directory"].ok
+    without = find_provider("graph").check(graph.connection(roles=None), rights)
+    assert any("no application of its own is named for roles" in finding.what for finding in without)

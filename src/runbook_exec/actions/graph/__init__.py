@@ -5,13 +5,16 @@ from runbook_exec.actions.graph import (  # noqa: F401 - importing registers the
     access_pass,
     authentication_methods,
     auto_reply,
+    directory_role,
     group_members,
+    group_owners,
     inbox_rules,
     licence,
     mailbox_settings,
     manager,
     request,
     revoke_sessions,
+    team_members,
     user,
 )
 from runbook_exec.actions.graph.provider import GraphProvider

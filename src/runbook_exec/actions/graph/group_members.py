@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from runbook_exec.action import Action, Args, Context, Rights, register
-from runbook_exec.actions.graph import person
+from runbook_exec.actions.graph import group_of, person
 from runbook_exec.actions.graph.message import ALREADY, Message, path, trouble
+from runbook_exec.actions.graph.sentence import listed, verb
 from runbook_exec.actions.graph.session import Session
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, same
-from runbook_exec.errors import Invalid, Refused
+from runbook_exec.errors import Invalid
 from runbook_exec.way_back import remaining
 
 User = Annotated[str, msgspec.Meta(min_length=1)]
@@ -46,8 +47,8 @@ class GroupMembers(Action[GroupMembersArgs]):
 
     def reads(self, args: GroupMembersArgs, facts: Facts) -> Sequence[Ref]:
         people = [person.ref(key) for key in (*args.add, *args.remove)]
-        refs = [_group_ref(args), *people]
-        group = facts.get(_group_ref(args))
+        refs = [group_of.ref(args.group), *people]
+        group = facts.get(group_of.ref(args.group))
         if group is not None and "id" in group:
             refs += [Ref("graph.membership", f"{group['id']},{ref.key}") for ref in people]
         return refs
@@ -57,7 +58,7 @@ class GroupMembers(Action[GroupMembersArgs]):
         if both or not (args.add or args.remove):
             what = f"{min(both)} stands under add and under remove" if both else "add and remove are empty"
             raise Invalid(what, next_move="name each person once")
-        group = _existing(args, facts)
+        group = group_of.existing(facts, args.group)
         before: dict[str, Json] = {}
         after: dict[str, Json] = {}
         ids: dict[str, Json] = {}
@@ -167,24 +168,6 @@ def _now(back: Change, facts: Facts, key: str, joins: Json) -> bool | None:
     return bool(state and state["member"])
 
 
-def _group_ref(args: GroupMembersArgs) -> Ref:
-    return Ref("graph.group", args.group.strip().lower())
-
-
-def _existing(args: GroupMembersArgs, facts: Facts) -> Any:
-    group = facts.get(_group_ref(args))
-    if group is None:
-        raise Refused(
-            f"there is no cloud group {args.group}", next_move="check the name, or give the group's id"
-        )
-    if "ambiguous" in group:
-        raise Refused(
-            f"{len(group['ambiguous'])} groups are called {args.group}",
-            next_move="give the id of the one that is meant: " + ", ".join(group["ambiguous"]),
-        )
-    return group
-
-
 def _member(facts: Facts, group: Any, user: Any, key: str) -> Json:
     state = facts.get(Ref("graph.membership", f"{group['id']},{key}"))
     if state is not None:
@@ -234,22 +217,14 @@ def _says(people: Mapping[str, str], after: Mapping[str, Json], group: str) -> d
     leaves = [people[key] for key, wanted in after.items() if not wanted]
     en, de = [], []
     if joins:
-        en.append(f"{_list(joins, 'and')} {_verb(joins, 'becomes a member', 'become members')} of {group}")
-        de.append(f"{_list(joins, 'und')} {_verb(joins, 'wird', 'werden')} Mitglied von {group}")
+        en.append(f"{listed(joins, 'and')} {verb(joins, 'becomes a member', 'become members')} of {group}")
+        de.append(f"{listed(joins, 'und')} {verb(joins, 'wird', 'werden')} Mitglied von {group}")
     if leaves:
-        en.append(f"{_list(leaves, 'and')} {_verb(leaves, 'leaves', 'leave')} {group}")
-        de.append(f"{_list(leaves, 'und')} {_verb(leaves, 'verlässt', 'verlassen')} {group}")
+        en.append(f"{listed(leaves, 'and')} {verb(leaves, 'leaves', 'leave')} {group}")
+        de.append(f"{listed(leaves, 'und')} {verb(leaves, 'verlässt', 'verlassen')} {group}")
     if not en:
         return {
             "en": f"The members of {group} are as wanted",
             "de": f"Die Mitglieder von {group} sind wie gewünscht",
         }
     return {"en": "; ".join(en), "de": "; ".join(de)}
-
-
-def _list(people: Sequence[str], joint: str) -> str:
-    return f" {joint} ".join(filter(None, [", ".join(people[:-1]), people[-1]]))
-
-
-def _verb(people: Sequence[str], one: str, many: str) -> str:
-    return one if len(people) == 1 else many
