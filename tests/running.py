@@ -175,7 +175,7 @@ class Bench:
         return advance(runbook, scribe, self._scope(inputs), around)
 
     def _scope(self, inputs: dict[str, Any]) -> Scope:
-        return Scope(inputs=inputs, site=self.site, run={"id": "r1"})
+        return Scope(inputs=inputs, site=self.site, run={"id": "r1", "timezone": "Europe/Berlin"})
 
     def _pause(self, seconds: float) -> bool:
         self.clock.forward(seconds)

@@ -106,9 +106,16 @@ class App:
         return self.planned(runbook, scope)
 
     def scope(
-        self, values: Mapping[str, Any], *, run: str, ticket: str, requester: str, language: str = ""
+        self,
+        values: Mapping[str, Any],
+        *,
+        run: str,
+        ticket: str,
+        requester: str,
+        language: str = "",
+        timezone: str = "",
     ) -> Scope:
-        """What expressions read; `language` is that of whoever began the run, else of this desk."""
+        """What expressions read; language and time zone are those of the run's beginning, else of now."""
         environment = self.environment
         about = {
             "id": run,
@@ -117,6 +124,7 @@ class App:
             "requester": requester,
             "environment": environment.name,
             "language": language or self.desk.language,
+            "timezone": timezone or environment.timezone,
         }
         return Scope(inputs=values, site=environment.site, run=about)
 

@@ -102,7 +102,7 @@ def resume(
             reason = "a secret that only memory held is lost, so it is made anew"
             scribe.add(Kind.REOPENED, {"step": label, "reason": reason})
         began = {name: run.started[name] for name in ("ticket", "requester", "language")}
-        scope = app.scope(known, run=run_id, **began)
+        scope = app.scope(known, run=run_id, timezone=str(run.started.get("timezone", "")), **began)
         if agree is not None and not _agreed(app, runbook, scribe, scope, agree):
             return scribe.run
         scope.outputs.clear()

@@ -40,6 +40,7 @@ def line_body(line: Line) -> dict[str, Json]:
         "notes": [note if isinstance(note, str) else dict(note) for note in change.notes] if change else [],
         "envelope": plain(line.envelope),
         "gate": gate_body(line.gate) if line.gate else None,
+        **({"not_before": line.not_before} if line.not_before else {}),
         "irreversible": line.irreversible,
         "destructive": bool(change and change.destructive),
         "reason": line.reason,

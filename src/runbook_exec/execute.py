@@ -12,22 +12,24 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, Protocol
 
+from runbook_exec import almanac, render
 from runbook_exec.agree import together
 from runbook_exec.change import Deferred, Json, Nature, holds_deferred
 from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.fidelity import measure
 from runbook_exec.journal import Kind
 from runbook_exec.model import OnFailure, Runbook, Step
+from runbook_exec.opening import opening
 from runbook_exec.order import carried_out, is_list
-from runbook_exec.patience import is_waiting, still_waiting
+from runbook_exec.patience import is_waiting, still_waiting, wait_until
 from runbook_exec.perform import perform
 from runbook_exec.plan import Line, Read, Scope, Status, gathered_outputs, plan_again, plan_step
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
-from runbook_exec.stop import Stop, all_but, error_body
+from runbook_exec.stop import Stop, all_but, drifted, error_body
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.threshold import pass_gate
-from runbook_exec.values import kept
+from runbook_exec.values import fits, kept
 
 
 class Planning(Protocol):
@@ -62,7 +64,9 @@ def advance(
 def _with_due(stop: Stop, run: Run) -> Stop:
     """Of several steps that wait side by side, the earliest time counts."""
     if stop.status is RunStatus.WAITING:
-        dues = [datetime.fromisoformat(r.due) for r in run.steps.values() if is_waiting(r) and r.due]
+        ids = {label.partition("[")[0] for label in run.steps}
+        records = [record for step in ids for record in run.records_of(step).values()]
+        dues = [datetime.fromisoformat(record.due) for record in records if is_waiting(record) and record.due]
         stop.due = min([*dues, *([stop.due] if stop.due else [])], default=None)
     return stop
 
@@ -171,12 +175,38 @@ class _Walk:
         if not step.for_each and step.id in records and records[step.id].status.is_over:
             self._give(step, [self._settled_outputs(step, records[step.id])])
             return
+        self._wait_for_its_time(step)
         over = {label for label, record in records.items() if record.status.is_over}
         for line in self.planning.lines(step, over):
             self._line(step, line)
         ended = self.scribe.run.records_of(step.id)
         self._refuse_missing(step, ended)
         self._give(step, [_outputs_of(ended[label]) for label in sorted(ended, key=_index)])
+
+    def _wait_for_its_time(self, step: Step) -> None:
+        """Raise `Stop` before the moment from which the step may be done; that moment is as planned."""
+        names, where = self.scope.names(), f'{step.place} step "{step.id}"'
+        if not step.not_before or (step.when and render.condition(step.when, names, where=where) is False):
+            return
+        opens = opening(step, names, where=where)
+        if isinstance(opens, Deferred):
+            return  # planning the step says which value is missing
+        labels = [step.id, *(label for label in self.planned if label.partition("[")[0] == step.id)]
+        planned: Mapping[str, Any] = next(
+            (self.planned[label] for label in labels if label in self.planned), {}
+        )
+        if planned.get("not_before") and not fits(planned["not_before"], opens):
+            error = {
+                "kind": "drift",
+                "what": "the time before which it is not done is another one",
+                "planned": planned["not_before"],
+                "found": opens,
+            }
+            self.scribe.add(Kind.DRIFTED, {"step": step.id, "error": error})
+            raise drifted(self.scribe.run.id, step.id, str(error["what"]))
+        due = almanac.read(opens)
+        if self.around.clock() < due:
+            raise wait_until(step.id, due, opens, self.scribe, self.around.language)
 
     def _settled_outputs(self, step: Step, record: StepRecord) -> dict[str, Any]:
         """What a step that is over gave; what a person's word could not tell is read, where it can be."""
@@ -195,12 +225,7 @@ class _Walk:
         what = f"{', '.join(missing)} was planned and is no longer in the list that for_each gives"
         error = {"kind": "drift", "what": what, "planned": missing, "found": sorted(ended, key=_index)}
         self.scribe.add(Kind.DRIFTED, {"step": step.id, "error": error})
-        raise Stop(
-            RunStatus.DRIFTED,
-            f"step {step.id!r}: {what}",
-            next_move=f"`runbook resume {self.scribe.run.id} --replan` shows a new plan for what is left",
-            kind="drift",
-        )
+        raise drifted(self.scribe.run.id, step.id, what)
 
     def _give(self, step: Step, parts: list[Any]) -> None:
         """Let later steps read what this one gave; secrets made in this process stay as they are."""

@@ -17,6 +17,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import do_join, do_sum
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from runbook_exec import almanac
 from runbook_exec.change import Deferred, NeedsValue
 from runbook_exec.secret import Secret
 
@@ -24,8 +25,8 @@ LONGEST = 100_000
 """Characters and elements, all together, that one expression may yield."""
 
 FILTERS = (
-    "abs", "default", "dictsort", "first", "float", "int", "items", "join", "last", "length", "list",
-    "lower", "map", "max", "min", "reject", "rejectattr", "replace", "round", "select", "selectattr",
+    "abs", "at", "default", "dictsort", "first", "float", "int", "items", "join", "last", "length", "list",
+    "lower", "map", "max", "min", "plus_days", "plus_workdays", "reject", "rejectattr", "replace", "round", "select", "selectattr",
     "sort", "string", "sum", "title", "trim", "unique", "upper",
 )  # fmt: skip
 
@@ -190,9 +191,20 @@ def _bounded(values: Any) -> Iterator[Any]:
 def _environment() -> _Sandbox:
     env = _Sandbox(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     env.globals.clear()
-    ours = {"float": _float, "int": _int, "join": _join, "replace": _replace, "round": _round, "sum": _sum}
+    dates = {"at": almanac.at, "plus_days": almanac.plus_days, "plus_workdays": almanac.plus_workdays}
+    ours: dict[str, Callable[..., Any]] = {
+        **dates,
+        "float": _float,
+        "int": _int,
+        "join": _join,
+        "replace": _replace,
+        "round": _round,
+        "sum": _sum,
+    }
     env.filters = {
-        name: env.filters[name] if name == "default" else _looking(ours.get(name, env.filters[name]))
+        name: env.filters[name]
+        if name == "default"
+        else _looking(ours[name] if name in ours else env.filters[name])
         for name in FILTERS
     }
     tests: Any = env.tests

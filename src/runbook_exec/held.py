@@ -135,6 +135,7 @@ def first_event(app: App, plan: Plan, *, run: str, ticket: str) -> Event:
             "requester": app.desk.who,
             "ticket": ticket,
             "language": app.desk.language,
+            "timezone": app.environment.timezone,
             **_of_gates(app, runbook),
         },
         before=FIRST,

@@ -7,6 +7,8 @@ known actions, known arguments and names that exist by the time they are read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from runbook_exec import check, duration, render
@@ -16,6 +18,7 @@ from runbook_exec.errors import Invalid, Problems
 from runbook_exec.input_schema import RESERVED
 from runbook_exec.lint_names import Names
 from runbook_exec.model import LANGUAGES, Duty, GateRule, Path, Place, Runbook, Step
+from runbook_exec.opening import opening
 
 
 def lint(runbook: Runbook) -> list[Invalid]:
@@ -75,6 +78,7 @@ class _Linter:
                 "give the step another id",
             )
         yield from self._condition(step, who)
+        yield from self._opening(step, who)
         if step.gate:
             yield from self._gate(step, step.gate, who)
             return
@@ -145,6 +149,27 @@ class _Linter:
             render.condition(step.when, {})
         except Invalid as error:
             yield self._at(path, f"{who}: {error.what}", error.next_move)
+
+    def _opening(self, step: Step, who: str) -> Iterator[Invalid]:
+        """A time is one expression or is written out; it is the same for all elements of a list."""
+        for text in step.not_before:
+            own = self.runbook.places.get((*step.path, "not_before"))
+            path = (*step.path, "not_before") if own else (*step.path[:2], "not_before")
+            found = list(self._expression(text, path, replace(step, for_each=""), f"{who}, not_before"))
+            yield from found
+            if not found and not list(render.names(text)):
+                try:
+                    opening(replace(step, not_before=(text,)), {}, where="")
+                except Invalid as error:
+                    yield self._at(path, f"{who}, {error.what}", error.next_move)
+        if step.not_before:
+            for gate in takewhile(lambda earlier: earlier.id != step.id, self.runbook.steps()):
+                if gate.gate and gate.gate.expires and not gate.gate.holds and not gate.not_before:
+                    yield self._at(
+                        (*gate.path, "gate"),
+                        f"gate {gate.id!r} is shut again once it expires, and {step.id!r} behind it waits for its time",
+                        "say how long it stays open: holds: 120d",
+                    )
 
     def _repetition(self, step: Step, who: str) -> Iterator[Invalid]:
         path = (*step.path, "for_each")

@@ -12,7 +12,7 @@ from runbook_exec.model import Runbook, Step
 ALWAYS_KNOWN = {"site", "run"}
 """Names that every expression may read: the environment's site values, and the run itself."""
 
-RUN_VALUES = {"id", "ticket", "client", "requester", "environment", "language"}
+RUN_VALUES = {"id", "ticket", "client", "requester", "environment", "language", "timezone"}
 
 EVERY_STEP_GIVES = {"changed", "skipped"}
 

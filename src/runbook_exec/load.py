@@ -9,6 +9,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,7 @@ class _Reader:
 
     def _section(self, path: Path_, raw: dict[str, Any]) -> Section:
         steps: list[Step] = []
+        opens = raw.get("not_before", "")
         items = raw.get("steps")
         for index, item in enumerate(items if isinstance(items, list) else []):
             at = (*path, "steps", index)
@@ -138,7 +140,9 @@ class _Reader:
                 steps += self._parallel(at, item)
             elif step := self._step(at, item):
                 steps.append(step)
-        return Section(title=_words(raw.get("title", "")), steps=tuple(steps))
+        if opens:
+            steps = [replace(step, not_before=(opens, *step.not_before)) for step in steps]
+        return Section(title=_words(raw.get("title", "")), steps=tuple(steps), not_before=opens)
 
     def _parallel(self, path: Path_, item: dict[str, Any]) -> list[Step]:
         self._check(path, item, runbook_format.PARALLEL)
@@ -174,6 +178,7 @@ class _Reader:
             "title": title,
             "place": place,
             "when": raw.get("when", ""),
+            "not_before": (raw["not_before"],) if "not_before" in raw else (),
             "path": path,
         }
         if "gate" in raw:

@@ -133,6 +133,8 @@ class Step:
     gate: GateRule | None = None
     parallel: str = ""
     """Steps with the same non-empty mark run side by side."""
+    not_before: tuple[str, ...] = ()
+    """Days or times before which it is not done, its section's first; texts or expressions."""
     path: Path = field(default=(), compare=False)
     """Where it stands in the document."""
 
@@ -143,6 +145,8 @@ class Section:
 
     title: Words
     steps: tuple[Step, ...]
+    not_before: str = ""
+    """A day or time before which nothing in it is done."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ def runbook_of(run: Run) -> Runbook:
 def taken_back(runbook: Runbook, labels: Sequence[str]) -> Runbook:
     """The checklist of an undo: the gates first, then what was done, last first."""
     ids = {label.partition("[")[0] for label in labels}
-    gates = tuple(step for step in runbook.steps() if step.gate and step.id in ids)
+    gates = tuple(replace(step, not_before=()) for step in runbook.steps() if step.gate and step.id in ids)
     sections = [Section(title=_APPROVAL, steps=gates)] if gates else []
     for section in reversed(runbook.sections):
         steps = tuple(_item(step) for step in reversed(section.steps) if step.id in ids and not step.gate)
@@ -44,4 +44,5 @@ def taken_back(runbook: Runbook, labels: Sequence[str]) -> Runbook:
 def _item(step: Step) -> Step:
     """A step without what only doing it needs. Whose word it took to do it, it takes to take it back."""
     mode = Mode.AUTO if step.mode is Mode.DO_CONFIRM else step.mode
-    return replace(step, args={}, when="", mode=mode, on_failure=OnFailure.STOP, parallel="", irreversible="")
+    bare = replace(step, args={}, when="", not_before=(), parallel="", irreversible="")
+    return replace(bare, mode=mode, on_failure=OnFailure.STOP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runbook_exec import almanac
 from runbook_exec.change import Json
 from runbook_exec.errors import RunbookError, Transient, Unreachable
 from runbook_exec.journal import Kind
@@ -63,6 +64,25 @@ class Wait:
     def _body(self) -> dict[str, Json]:
         times = {"due": stamp(self.due), "until": stamp(self.until)}
         return {"step": self.step, "reason": self.reason, **times}
+
+
+_NOT_BEFORE = {"en": "not before {}", "de": "nicht vor {}"}
+
+
+def wait_until(step: str, opens: datetime, text: str, scribe: Scribe, language: str) -> Stop:
+    """The stop of a run whose next step has a time of its own; it is gone on with from then on."""
+    run = scribe.run.id
+    told = _NOT_BEFORE.get(language, _NOT_BEFORE["en"]).format(almanac.said(text, language))
+    record = scribe.run.record(step)
+    if not is_waiting(record) or (record.note, record.due) != (told, stamp(opens)):
+        scribe.add(Kind.WAITING, {"step": step, "reason": told, "due": stamp(opens)})
+    return Stop(
+        RunStatus.WAITING,
+        f"step {step!r} waits: {told}",
+        next_move=f"`runbook resume {run}` goes on from then; `runbook resume --due` does so by itself",
+        kind="time",
+        due=opens,
+    )
 
 
 def still_waiting(step: str, error: RunbookError, scribe: Scribe, now: datetime) -> Stop | None:

@@ -17,6 +17,7 @@ from runbook_exec.change import Certainty, Deferred, Facts, Json, NeedsValue, Re
 from runbook_exec.errors import Invalid, Refused, RunbookError
 from runbook_exec.known import Known, Read, merged
 from runbook_exec.model import GateRule, Later, Runbook, Step
+from runbook_exec.opening import opening
 from runbook_exec.overlay import Overlay
 from runbook_exec.plan_line import (
     Awaits,
@@ -167,6 +168,7 @@ def plan_digest(plan: Plan, key: bytes) -> str:
                     "what": commitment(key, line_identity(line)),
                     "asked": commitment(key, line.envelope),
                     "gate": line.gate and _sealed_gate(line.gate, key),
+                    **({"not_before": commitment(key, line.not_before)} if line.not_before else {}),
                 }
                 for line in plan.lines
             ],
@@ -213,6 +215,8 @@ class _StepPlanning:
             "irreversible": step.irreversible,
         }
         self.wanted = render.condition(step.when, names, where=self.where) if step.when else True
+        if step.not_before and self.wanted is not False:
+            self.common["not_before"] = plain(opening(step, names, where=self.where))
         self.action: Action[Any] | None = None
         if step.uses and self.wanted is not False:
             self.action = self._found()

@@ -55,6 +55,9 @@ class LineDocument(msgspec.Struct, frozen=True, kw_only=True):
         Json,
         Meta(description="rule, and in seconds: expires, holds; fallback and escalate where it has them"),
     ]
+    not_before: Annotated[
+        Json, Meta(description="the moment before which it is not done (RFC 9557); empty: at any time")
+    ]
     notes: Annotated[list[str], Meta(description="what a reader must know")]
     irreversible: Annotated[str, Meta(description="why it cannot be taken back; empty: it can")]
     destructive: bool
@@ -139,6 +142,7 @@ def _line(line: Line) -> LineDocument:
         needs=line.needs,
         reason=line.reason,
         gate=gate_body(line.gate) if line.gate else None,
+        not_before=line.not_before,
         notes=[note if isinstance(note, str) else note["en"] for note in change.notes] if change else [],
         irreversible=line.irreversible,
         destructive=bool(change and change.destructive),

@@ -63,6 +63,8 @@ class Line:
     awaits: Awaits | None = None
     """For LATER: what is not known yet, and by `needs` from where."""
     needs: str = ""
+    not_before: Json = ""
+    """The moment before which it is not done, as `almanac.written` writes it; one to come is marked so."""
     args: Any = field(default=None, repr=False, compare=False)
     """The action's typed arguments, for whoever applies the line; may hold secrets."""
     element: Any = field(default=None, repr=False, compare=False)

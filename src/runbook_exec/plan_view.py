@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from runbook_exec import duration
+from runbook_exec import almanac, duration
 from runbook_exec.change import Certainty, Json, Nature
 from runbook_exec.diff import Difference, asked, differences, one_line, shown
 from runbook_exec.model import LANGUAGES, Step
@@ -58,9 +58,13 @@ def view(plan: Plan, language: str) -> View:
     """The plan as its reader sees it; a text that lacks the language is shown in English."""
     text = words(language)
     steps = {step.id: step for step in plan.runbook.steps()}
-    items = [_item(number, line, steps, text) for number, line in enumerate(plan.lines, 1)]
+    together = [_shared(plan, number) for number in range(len(plan.runbook.sections))]
+    items = [
+        _item(number, line, steps, text, told=bool(together[line.section]))
+        for number, line in enumerate(plan.lines, 1)
+    ]
     parts = tuple(
-        Part(title=text.of(section.title), items=found)
+        Part(title=text.of(section.title) + _opens(together[number], text, " – "), items=found)
         for number, section in enumerate(plan.runbook.sections)
         if (found := tuple(i for i, line in zip(items, plan.lines, strict=True) if line.section == number))
     )
@@ -86,7 +90,22 @@ def _facts(plan: Plan, text: Text) -> Iterator[tuple[str, str]]:
         yield text["subject"], one_line(plan.subject)
 
 
-def _item(number: int, line: Line, steps: Mapping[str, Step], text: Text) -> Item:
+def _shared(plan: Plan, section: int) -> Json:
+    """The moment before which nothing in a section is done; empty where its items differ."""
+    found = {shown(line.not_before): line.not_before for line in plan.lines if line.section == section
+             and line.status is not Status.SKIP}  # fmt: skip
+    return next(iter(found.values())) if len(found) == 1 else ""
+
+
+def _opens(moment: Json, text: Text, lead: str = "") -> str:
+    """`not before Thu 2026-12-31 17:00 (Europe/Berlin)`; empty where there is no such time."""
+    if not moment:
+        return ""
+    named = f"⟨{moment['$deferred']}⟩" if isinstance(moment, Mapping) else almanac.said(moment, text.language)
+    return f"{lead}{text['not before']} {named}"
+
+
+def _item(number: int, line: Line, steps: Mapping[str, Step], text: Text, *, told: bool) -> Item:
     change = line.change
     title = one_line(text.of(line.title))
     sentence = one_line(text.of(change.says)) if change and change.says else title
@@ -99,7 +118,10 @@ def _item(number: int, line: Line, steps: Mapping[str, Step], text: Text) -> Ite
         uses=line.uses,
         target=one_line(change.target) if change else "",
         differences=tuple(_in_words(each, text) for each in line_differences(line)),
-        notes=tuple(_notes(line, steps, text)),
+        notes=(
+            *([] if told or not line.not_before else [_opens(line.not_before, text)]),
+            *_notes(line, steps, text),
+        ),
         warnings=tuple(_warnings(line, steps, text)),
     )
 

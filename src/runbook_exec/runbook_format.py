@@ -73,6 +73,12 @@ GATE_RULE: dict[str, Any] = {
 GATE_DEFS: dict[str, Any] = {"rule": RULE}
 """For schemas that hold `GATE`."""
 
+NOT_BEFORE: dict[str, Any] = {
+    **_TEXT,
+    "description": "a day or time before which it is not done, in the project's time zone; "
+    "or an expression: {{ last_day | plus_days(30) | at('08:00') }}",
+}
+
 STEP_PROPERTIES: dict[str, Any] = {
     "id": ID,
     "title": TITLE,
@@ -83,6 +89,7 @@ STEP_PROPERTIES: dict[str, Any] = {
     },
     "with": {"type": "object", "description": "the action's arguments; strings may hold {{ … }}"},
     "when": {**_EXPRESSION, "description": "do this step only if the expression is true"},
+    "not_before": NOT_BEFORE,
     "for_each": {**_EXPRESSION, "description": "do this step once for each element of a list"},
     "as": {**ID, "description": "the element's name in for_each; `item` if left out"},
     "mode": {"enum": [mode.value for mode in Mode], "description": "who does it and how it is confirmed"},
@@ -137,6 +144,7 @@ GATE: dict[str, Any] = {
         "title": TITLE,
         "gate": GATE_RULE,
         "when": STEP_PROPERTIES["when"],
+        "not_before": NOT_BEFORE,
     },
     "additionalProperties": False,
 }
@@ -219,7 +227,11 @@ RUNBOOK: dict[str, Any] = {
             "items": {
                 "type": "object",
                 "required": ["title", "steps"],
-                "properties": {"title": TITLE, "steps": {"type": "array", "minItems": 1}},
+                "properties": {
+                    "title": TITLE,
+                    "not_before": NOT_BEFORE,
+                    "steps": {"type": "array", "minItems": 1},
+                },
                 "additionalProperties": False,
             },
         },

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runbook_exec import check, document, duration
+from runbook_exec import almanac, check, document, duration
 from runbook_exec.change import Json
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.secret import Secret
@@ -26,12 +26,14 @@ SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase"})
 """Keys of a connection whose values must be references, also as the end of a name: `client_secret`."""
 
 _NAME = {"type": "string", "minLength": 1}
+_ZONE = {**_NAME, "description": "where days and times of runbooks are: Europe/Berlin; UTC if left out"}
 _ENVIRONMENT: dict[str, Any] = {
     "type": "object",
     "properties": {
         "kind": {"enum": ["sandbox", "real"], "description": "sandbox: the rehearsal company on loopback"},
         "ask_before_writing": {"type": "boolean"},
         "language": {"enum": ["en", "de"]},
+        "timezone": _ZONE,
         "site": {"type": "object", "description": "values that runbooks read as site.…"},
         "connections": {"type": "object", "additionalProperties": {"type": "object"}},
         "people": {**_NAME, "description": "the file that says who is who: inventory/people.yaml"},
@@ -50,6 +52,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "client": {"type": "string", "pattern": "^[a-z][a-z0-9-]*$", "description": "whose estate this is"},
         "language": {"enum": ["en", "de"]},
+        "timezone": _ZONE,
         "default": {**_NAME, "description": "the environment that is used if none is named"},
         "site": {"type": "object"},
         "lease": {
@@ -129,6 +132,8 @@ class Environment:
     protected: Mapping[str, tuple[str, ...]]
     people: str = ""
     """The file that says who is who, below the project folder; empty: nobody is known."""
+    timezone: str = "UTC"
+    """Where the days and times of runbooks are."""
     signed: bool = False
     """Unsigned decisions do not count here."""
     is_rehearsal: bool = False
@@ -219,6 +224,7 @@ class Project:
             is_sandbox=body.get("kind") == "sandbox",
             ask_before_writing=body.get("ask_before_writing", body.get("kind") != "sandbox"),
             language=body.get("language", self.language),
+            timezone=body.get("timezone", self.settings.get("timezone", "UTC")),
             site=self._with_files(site),
             connections={**(connections or {}), **body.get("connections", {})},
             protected={k: tuple(v) for k, v in body.get("protected", {}).items()},
@@ -261,10 +267,27 @@ def _load(folder: Path) -> Project:
     doc = document.parse(_read(folder / FILE), file=FILE)
     found = list(check.problems(doc.data, SCHEMA, lambda path: str(doc.place(path))))
     if not found:
-        found = list(_secrets_in_clear(doc))
+        found = [*_secrets_in_clear(doc), *_unknown_zones(doc)]
     if found:
         raise Problems(found)
     return Project(folder=folder, settings=doc.data)
+
+
+def _unknown_zones(doc: document.Document) -> Any:
+    for path in doc.places:
+        if path[-1:] != ("timezone",) or len(path) not in {1, 3}:
+            continue
+        value: Any = doc.data
+        for part in path:
+            value = value[part]
+        try:
+            almanac.zone(value)
+        except ValueError as error:
+            yield Invalid(
+                str(error),
+                where=str(doc.place(path)),
+                next_move="write a name of the IANA list: Europe/Berlin; or install the machine's tzdata",
+            )
 
 
 def _secrets_in_clear(doc: document.Document) -> Any:

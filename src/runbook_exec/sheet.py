@@ -39,6 +39,7 @@ def kept_line(body: Mapping[str, Any]) -> Line:
         change=_change(body),
         envelope=body["envelope"],
         gate=gate_of(body["gate"]) if body.get("gate") else None,
+        not_before=body.get("not_before", ""),
         irreversible=body["irreversible"],
         reason=body["reason"],
         awaits=Awaits(body["awaits"]) if body.get("awaits") else None,
@@ -91,5 +92,8 @@ def _line_differences(step: str, old: Mapping[str, Any], new: Mapping[str, Any])
         was, now = old["what"].get(name), new["what"].get(name)
         if was != now:
             yield f"{step}: {name} was {shown(lost_secrets(was))}, is {shown(lost_secrets(now))}"
+    if old.get("not_before") != new.get("not_before"):
+        was, now = old.get("not_before") or "any time", new.get("not_before") or "any time"
+        yield f"{step}: not before was {shown(lost_secrets(was))}, is {shown(lost_secrets(now))}"
     if old.get("gate") != new.get("gate"):
         yield f"{step}: its rule was {shown(old.get('gate'))}, is {shown(new.get('gate'))}"

@@ -79,6 +79,16 @@ class Stop(Exception):
         }
 
 
+def drifted(run: str, step: str, what: str) -> Stop:
+    """The stop at a step that is no longer as it was planned."""
+    return Stop(
+        RunStatus.DRIFTED,
+        f"step {step!r}: {what}",
+        next_move=f"`runbook resume {run} --replan` shows a new plan for what is left",
+        kind="drift",
+    )
+
+
 def stamp(at: datetime) -> str:
     """A time as the journal keeps it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")

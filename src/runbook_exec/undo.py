@@ -182,7 +182,7 @@ def _gates_before(runbook: Runbook, backs: Sequence[Way]) -> Iterator[Step]:
     ids = {way.step.id for way in backs}
     steps = list(runbook.steps())
     last = max((number for number, step in enumerate(steps) if step.id in ids), default=-1)
-    yield from (step for step in steps[: last + 1] if step.gate)
+    yield from (replace(step, not_before=()) for step in steps[: last + 1] if step.gate)
 
 
 class TakingBack:

@@ -183,6 +183,7 @@ def _scope(app: App, run: Run, run_id: str) -> Scope:
         run=run_id,
         ticket=str(started["ticket"]),
         requester=str(started["requester"]),
+        timezone=str(started.get("timezone", "")),
     )
     scope.outputs.update(outputs_so_far(runbook_of(run), run))
     return scope

@@ -64,10 +64,13 @@ def show(runbook: str, *, as_json: bool, language: str | None) -> None:
     for name, sub in _inputs(found.inputs):
         click.echo(f"  {name:<28} {visible(sub)}")
     for section in found.sections:
-        click.echo("\n" + click.style(report.titled(section.title, spoken), bold=True))
+        opens = " – " + say(spoken, "not before", visible(section.not_before)) if section.not_before else ""
+        click.echo("\n" + click.style(report.titled(section.title, spoken), bold=True) + opens)
         for step in section.steps:
             what = step.uses or f"gate: {words(step.gate.rule if step.gate else {})}"
             click.echo(f"  ▢ {visible(report.titled(step.title, spoken))}  [{step.id}: {what}]")
+            for own in step.not_before[bool(section.not_before) :]:
+                click.echo("      " + say(spoken, "not before", visible(own)))
             if step.when:
                 click.echo(say(spoken, "only if", visible(step.when)))
             if step.irreversible:
@@ -104,6 +107,7 @@ def _as_data(runbook: Any) -> dict[str, Any]:
                         "title": dict(s.title),
                         "uses": s.uses,
                         "gate": s.gate.rule if s.gate else None,
+                        "not_before": list(s.not_before),
                     }
                     for s in section.steps
                 ],

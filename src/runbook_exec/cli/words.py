@@ -75,6 +75,7 @@ _SAID: dict[str, tuple[str, str]] = {
     "is done": ("  Done?", "  Erledigt?"),
     "all done": ("  All done?", "  Alles erledigt?"),
     "inputs": ("Inputs", "Angaben"),
+    "not before": ("not before {}", "nicht vor {}"),
     "only if": ("      only if {}", "      nur wenn {}"),
     "no way back": ("      cannot be taken back: {}", "      nicht rücknehmbar: {}"),
     "no runs": (
