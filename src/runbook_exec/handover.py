@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runbook_exec.app import App, now
+from runbook_exec.deadline import Late, late
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.journal import Event, Kind
 from runbook_exec.past import runbook_of
@@ -29,6 +30,7 @@ class HandOver:
     doubtful: tuple[Row, ...]
     """Begun, and nobody knows whether it happened; or no longer as planned."""
     put_off: tuple[Row, ...]
+    late: tuple[Late, ...]
     next: tuple[Row, ...]
     events: tuple[Event, ...]
 
@@ -36,7 +38,8 @@ class HandOver:
 def look(app: App, run_id: str) -> HandOver:
     """The run as it stands; nothing is recorded."""
     run = app.run(run_id)
-    found = list(rows(run, runbook_of(run), app.desk.language))
+    runbook = runbook_of(run)
+    found = list(rows(run, runbook, app.desk.language))
 
     def standing(*among: StepStatus) -> tuple[Row, ...]:
         return tuple(row for row in found if row.status in among)
@@ -47,6 +50,7 @@ def look(app: App, run_id: str) -> HandOver:
         waits=standing(StepStatus.WAITING),
         doubtful=standing(StepStatus.BEGUN, StepStatus.DRIFTED),
         put_off=tuple(row for row in found if row.step in run.deferrals),
+        late=tuple(late(run, runbook, app.project.deadline, now())),
         next=tuple(row for row in found if row.status in _LEFT)[:NEXT_STEPS],
         events=tuple(app.store.events(run_id)[-LAST_EVENTS:]),
     )

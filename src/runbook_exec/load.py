@@ -196,6 +196,7 @@ class _Reader:
                 backoff=self._seconds((*path, "retry", "backoff"), retry.get("backoff", "2s")),
             ),
             timeout=self._seconds((*path, "timeout"), raw.get("timeout", "10m")),
+            deadline=self._seconds((*path, "deadline"), raw["deadline"]) if "deadline" in raw else None,
             on_failure=OnFailure(raw.get("on_failure", "stop")),
             deferrable=self._deferrable((*path, "deferrable"), raw.get("deferrable")),
             irreversible=next(iter(self._reason(raw).values()), ""),

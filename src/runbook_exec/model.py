@@ -123,6 +123,8 @@ class Step:
     mode: Mode = Mode.AUTO
     retry: Retry = Retry()
     timeout: float = 600.0
+    deadline: float | None = None
+    """Seconds from when the run comes to it until it should be over; None: what the project says."""
     on_failure: OnFailure = OnFailure.STOP
     irreversible: str = ""
     """Why it cannot be taken back: in English, or as it was written."""

@@ -9,12 +9,19 @@ from runbook_exec import almanac
 from runbook_exec.change import Json
 from runbook_exec.errors import RunbookError, Transient, Unreachable
 from runbook_exec.journal import Kind
+from runbook_exec.model import Step
 from runbook_exec.run import RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, stamp
 
 AGAIN = 60.0
 """Seconds after which a waiting run tries again where a far side did not answer."""
+
+
+def allowed(step: Step, patience: float | None) -> float:
+    """Seconds that a step may take: by its action's arguments or its `timeout`, and never past its deadline."""
+    length = step.timeout if patience is None else patience
+    return length if step.deadline is None else min(length, step.deadline)
 
 
 def is_waiting(record: StepRecord) -> bool:

@@ -26,7 +26,7 @@ from runbook_exec.errors import (
 from runbook_exec.guards import line_refusals, too_many
 from runbook_exec.journal import Kind
 from runbook_exec.model import Guards, Mode, Step
-from runbook_exec.patience import Wait, ends
+from runbook_exec.patience import Wait, allowed, ends
 from runbook_exec.plan import Line, Status, line_identity
 from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.scribe import Scribe
@@ -157,8 +157,7 @@ class _Doing:
         """Try until it is so, attempts are used up or time is over."""
         action = find(self.step.uses)
         assert action is not None
-        patience = action.patience(line.args)
-        length = self.step.timeout if patience is None else patience
+        length = allowed(self.step, action.patience(line.args))
         deadline = ends(self.scribe.run.record(self.label), length, self.around.clock())
         for attempt in range(1, self.step.retry.attempts + 1):
             if self.step.mode is not Mode.AUTO:

@@ -100,6 +100,10 @@ STEP_PROPERTIES: dict[str, Any] = {
         "additionalProperties": False,
     },
     "timeout": {**_DURATION, "description": "how long the step may take: 10m if left out"},
+    "deadline": {
+        **_DURATION,
+        "description": "when it should be over, from when the run comes to it; else what the project says",
+    },
     "on_failure": {
         "enum": [*(choice.value for choice in OnFailure), "undo"],
         "description": "what a failed step means: stop the run, or continue past it",

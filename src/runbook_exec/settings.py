@@ -20,6 +20,7 @@ from runbook_exec.secret import Secret
 FILE = "runbook.yaml"
 STATE = ".runbook"
 LEASE = "60s"
+DEADLINE = "3d"
 ANCHOR_AGE = "24h"
 
 SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase"})
@@ -59,6 +60,11 @@ SCHEMA: dict[str, Any] = {
             "type": "string",
             "pattern": duration.PATTERN,
             "description": "how long a run stays claimed by a process that does not answer any more; 60s",
+        },
+        "deadline": {
+            "type": "string",
+            "pattern": duration.PATTERN,
+            "description": "when a step without a deadline of its own should be over; 3d",
         },
         "people": {**_NAME, "description": "the file that says who is who, for every environment"},
         "working_time": {
@@ -183,6 +189,11 @@ class Project:
     def lease(self) -> float:
         """Seconds for which a run stays claimed without a sign of life."""
         return duration.seconds(self.settings.get("lease", LEASE))
+
+    @property
+    def deadline(self) -> float:
+        """Seconds after which a step that has no deadline of its own is overdue."""
+        return duration.seconds(self.settings.get("deadline", DEADLINE))
 
     @property
     def anchor_age(self) -> float:

@@ -227,3 +227,12 @@ def test_a_name_that_went_to_somebody_else_meanwhile_is_drift(bench, monkeypatch
     assert run.status is RunStatus.DRIFTED
     assert "anna@x is somebody" in run.why
     assert bench.far.writes == []
+
+
+def test_a_deadline_ends_a_step_that_goes_on_for_too_long(bench):
+    steps = "- {id: w, title: {en: W, de: W}, uses: memory.wait, with: {key: a}, timeout: 1h, deadline: 1m}"
+    began = bench.clock()
+    run = bench.start(bench.runbook(steps))
+    assert run.status is RunStatus.FAILED
+    assert "time is over" in run.why
+    assert 60 <= (bench.clock() - began).total_seconds() < 120

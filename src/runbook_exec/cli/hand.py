@@ -104,7 +104,7 @@ def _show(item: Any) -> None:
 
 def _shown(seen: Any, before: str, language: str) -> None:
     from runbook_exec.cli.checklist import COLOURS
-    from runbook_exec.cli.history import line
+    from runbook_exec.cli.history import line, show_late
     from runbook_exec.report import MARKS
 
     run = seen.run
@@ -128,6 +128,7 @@ def _shown(seen: Any, before: str, language: str) -> None:
             mark = click.style(MARKS[row.status], fg=COLOURS.get(row.status))
             says = f" – {visible(row.says)}" if row.says else ""
             click.echo(f"    {mark} {visible(row.title)} ({row.step}){says}")
+    show_late(seen.late, language)
     if run.notes:
         click.echo(say(language, "notes"))
     for remark in run.notes:
@@ -142,6 +143,8 @@ def _shown(seen: Any, before: str, language: str) -> None:
 
 
 def _json(seen: Any) -> dict[str, Any]:
+    from runbook_exec.cli.history import late_json
+
     run = seen.run
 
     def told(rows: Any) -> list[dict[str, str]]:
@@ -158,5 +161,6 @@ def _json(seen: Any) -> dict[str, Any]:
         "waits": told(seen.waits),
         "put_off": told(seen.put_off),
         "next": told(seen.next),
+        "late": late_json(seen.late),
         "notes": [{"at": n.at, "who": n.who, "text": n.text} for n in run.notes],
     }

@@ -25,21 +25,40 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
     if run_id is None:
         _list(app, limit, as_json=as_json, mine=mine)
         return
+    from runbook_exec.app import now
+    from runbook_exec.deadline import late
     from runbook_exec.past import runbook_of
 
     run = app.run(app.find(run_id))
     runbook, interrupted = runbook_of(run), app.is_interrupted(run)
+    lates = list(late(run, runbook, app.project.deadline, now()))
     if as_json:
-        told = {**run_json(run, runbook), "interrupted": interrupted}
+        told = {**run_json(run, runbook), "interrupted": interrupted, "late": late_json(lates)}
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     _checklist(run, runbook, app.desk.language, interrupted=interrupted)
+    show_late(lates, app.desk.language)
+    if run.next_move:
+        click.echo(f"\nnext: {visible(run.next_move)}")
+
+
+def show_late(lates: Any, language: str) -> None:
+    """What should be over, loud; what runs out, less so."""
+    for found in lates:
+        key = "late" if found.level == "caution" else "soon late"
+        told = say(language, key, visible(found.label), f"{found.until:%Y-%m-%d %H:%M}")
+        click.echo(click.style(told, fg="red", bold=True) if key == "late" else told)
 
 
 def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
+    from runbook_exec.app import now
+    from runbook_exec.deadline import Level, late
+    from runbook_exec.past import runbook_of
+
     found = []
     for entry in app.runs(limit=limit):
         run = app.run(entry.run)
+        lates = [] if run.is_over else list(late(run, runbook_of(run), app.project.deadline, now()))
         if mine and (run.is_over or run.holder != app.desk.who):
             continue
         found.append(
@@ -52,6 +71,7 @@ def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
                 "started": run.started_at,
                 "by": run.started["requester"],
                 "holder": run.holder,
+                "late": late_json(lates),
                 "why": run.why,
             }
         )
@@ -77,6 +97,10 @@ def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
             click.echo(f"    {say(language, 'nobody works', row['run'])}")
         elif row["why"]:
             click.echo(f"    {visible(row['why'])}")
+        for one in row["late"]:
+            if one["level"] == Level.CAUTION:
+                until = one["until"][:16].replace("T", " ")
+                click.echo(click.style(f"    {say(language, 'late', visible(one['step']), until)}", fg="red"))
 
 
 def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> None:
@@ -106,8 +130,6 @@ def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> N
         for told in defect:
             click.echo(click.style(f"! {told}", fg="red", bold=True))
     _overdue(run, language)
-    if run.next_move:
-        click.echo(f"\nnext: {visible(run.next_move)}")
 
 
 def _overdue(run: Any, language: str) -> None:
@@ -198,6 +220,11 @@ def _flat(evidence: Any) -> str:
         for name, value in evidence.items()
         if value != ""
     )
+
+
+def late_json(lates: Any) -> list[dict[str, str]]:
+    """Steps that take too long, for programs."""
+    return [{"step": one.label, "until": one.until.isoformat(), "level": one.level.value} for one in lates]
 
 
 def run_json(run: Any, runbook: Any) -> dict[str, Any]:

@@ -115,6 +115,8 @@ _SAID: dict[str, tuple[str, str]] = {
     "overdue": ("      OVERDUE", "      ÜBERFÄLLIG"),
     "settle it": ("      next: runbook settle {} {}", "      als Nächstes: runbook settle {} {}"),
     "given up": ("recorded: {} is never to be done", "festgehalten: {} wird nie erledigt"),
+    "late": ("! {}: OVERDUE, should be over by {} UTC", "! {}: ÜBERFÄLLIG, sollte bis {} UTC erledigt sein"),
+    "soon late": ("{}: should be over by {} UTC", "{}: sollte bis {} UTC erledigt sein"),
     "put off yet": ("  put off:", "  verschoben:"),
     "agree gate": ("Agree to exactly this?", "Genau dem zustimmen?"),
     "reject gate": ("Reject this?", "Das ablehnen?"),
