@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
+from runbook_exec.action import Action
 from runbook_exec.change import Facts, Ref, State
+from runbook_exec.errors import Refused
 
 Read = Callable[[Sequence[Ref]], Facts]
 """Reads many things at once; the planner is given one that cannot write."""
+
+MOST_READ_ROUNDS = 5
 
 _USUAL = ""
 """Stands for the provider's usual set among the attributes asked for."""
@@ -58,3 +63,19 @@ class Known:
                 old, new = self.states.get(ref), answers[ref]
                 self.states[ref] = {**old, **new} if old is not None and new is not None else new
                 self._asked.setdefault(ref, set()).update(ref.select or (_USUAL,))
+
+
+def gather(action: Action[Any], args: Any, read: Read) -> Facts:
+    """Everything the action wants to read, asking again until it names nothing new."""
+    return gathered(action.name, lambda facts: action.reads(args, facts), read)
+
+
+def gathered(name: str, reads: Callable[[Facts], Sequence[Ref]], read: Read) -> Facts:
+    """Everything that `reads` names, asking again until it names nothing new."""
+    facts: dict[Ref, Any] = {}
+    for _ in range(MOST_READ_ROUNDS):
+        wanted = [ref for ref in merged(reads(facts)) if ref not in facts]
+        if not wanted:
+            return facts
+        facts.update(read(wanted))
+    raise Refused(f"{name} still wants to read more after {MOST_READ_ROUNDS} rounds")

@@ -7,17 +7,16 @@ missing, everything that later steps are known to need is asked for in the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runbook_exec import guards, render
-from runbook_exec.action import Action, find, make_args
-from runbook_exec.change import Certainty, Deferred, Facts, Json, NeedsValue, Ref, deferred_in
-from runbook_exec.errors import Invalid, Refused, RunbookError
-from runbook_exec.known import Known, Read, merged
-from runbook_exec.model import GateRule, Later, Runbook, Step
-from runbook_exec.opening import opening
+from runbook_exec.action import find
+from runbook_exec.change import Facts, Json, NeedsValue, Ref
+from runbook_exec.errors import Invalid, RunbookError
+from runbook_exec.known import Known, Read, gather, gathered
+from runbook_exec.model import GateRule, Runbook, Step
 from runbook_exec.overlay import Overlay
 from runbook_exec.plan_line import (
     Awaits,
@@ -29,7 +28,8 @@ from runbook_exec.plan_line import (
     line_identity,
     outputs_of,
 )
-from runbook_exec.values import commitment, digest, named_change, plain, sealed
+from runbook_exec.step_plan import Scope, StepPlanning, plan_again, plan_step
+from runbook_exec.values import commitment, digest, sealed
 
 __all__ = [
     "Awaits",
@@ -51,10 +51,6 @@ __all__ = [
     "plan_step",
     "subject_of",
 ]
-
-MOST_READ_ROUNDS = 5
-MOST_ELEMENTS = 500
-"""Of one `for_each`: a checklist that nobody can read protects nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,19 +85,6 @@ class Plan:
             if line.step == step:
                 return line
         raise KeyError(step)
-
-
-@dataclass(kw_only=True)
-class Scope:
-    """The names that expressions read, growing as steps are planned or done."""
-
-    inputs: Mapping[str, Any]
-    site: Mapping[str, Any]
-    run: Mapping[str, Any]
-    outputs: dict[str, Any] = field(default_factory=dict)
-
-    def names(self) -> dict[str, Any]:
-        return {**self.inputs, "site": self.site, "run": self.run, **self.outputs}
 
 
 def make_plan(
@@ -184,202 +167,6 @@ def _sealed_gate(gate: GateRule, key: bytes) -> dict[str, Json]:
     }
 
 
-def plan_step(
-    step: Step, section: int, scope: Scope, read: Read, *, but: Container[str] = ()
-) -> Iterator[Line]:
-    """The line of one step, or one line for each element of its `for_each`, but for labels in `but`.
-
-    Lazy: an element is planned when it is asked for, so the executor can apply the one before it.
-    """
-    planning = _StepPlanning(step, section, scope.names())
-    for label, element in planning.elements():
-        if label not in but:
-            yield replace(planning.line(label, element, read), element=element)
-
-
-def plan_again(line: Line, step: Step, scope: Scope, read: Read) -> Line:
-    """A line planned anew, for the same element: its list is not computed again for each of them."""
-    planning = _StepPlanning(step, line.section, scope.names())
-    return replace(planning.line(line.step, line.element, read), element=line.element)
-
-
-class _StepPlanning:
-    """One step with the names that its expressions read."""
-
-    def __init__(self, step: Step, section: int, names: Mapping[str, Any]) -> None:
-        self.step, self.names = step, names
-        self.where = f'{step.place} step "{step.id}"'
-        self.common: dict[str, Any] = {
-            "title": step.title,
-            "section": section,
-            "irreversible": step.irreversible,
-        }
-        self.wanted = render.condition(step.when, names, where=self.where) if step.when else True
-        if step.not_before and self.wanted is not False:
-            self.common["not_before"] = plain(opening(step, names, where=self.where))
-        self.action: Action[Any] | None = None
-        if step.uses and self.wanted is not False:
-            self.action = self._found()
-            self.common |= {"uses": step.uses, "nature": self.action.nature}
-
-    def _found(self) -> Action[Any]:
-        action = find(self.step.uses)
-        if action is None:
-            raise Invalid(
-                f"uses {self.step.uses!r}, which is no action",
-                where=self.where,
-                next_move="run `runbook lint`",
-            )
-        return action
-
-    def elements(self) -> Iterator[tuple[str, Any]]:
-        """Label and element of each line; one line where there is nothing to repeat."""
-        step = self.step
-        if not step.for_each or self.wanted is False:
-            yield step.id, None
-            return
-        elements = self._each()
-        if isinstance(elements, Deferred):
-            yield step.id, elements
-            return
-        if not elements:
-            yield step.id, _NOTHING
-        for index, element in enumerate(elements):
-            yield f"{step.id}[{index}]", element
-
-    def _each(self) -> Sequence[Any] | Deferred:
-        elements = render.render(self.step.for_each, self.names, where=self.where)
-        if isinstance(elements, Deferred):
-            return elements
-        if not isinstance(elements, list):
-            raise Invalid(
-                f"for_each gives {render.kind_of(elements)}, not a list",
-                where=self.where,
-                next_move="name an input or an output that is a list",
-            )
-        if len(elements) > MOST_ELEMENTS:
-            raise Invalid(
-                f"for_each gives {len(elements)} elements, the limit is {MOST_ELEMENTS}",
-                where=self.where,
-                next_move="give fewer, in several runs",
-            )
-        return elements
-
-    def line(self, label: str, element: Any, read: Read) -> Line:
-        """The line of one element (None where there is no `for_each`)."""
-        step = self.step
-        if self.wanted is False:
-            return Line(
-                step=label,
-                status=Status.SKIP,
-                uses=step.uses,
-                reason=f"not needed: {step.when}",
-                **self.common,
-            )
-        if step.gate:
-            reason = f"if {_named(self.wanted)}" if isinstance(self.wanted, Deferred) else ""
-            gate = _rendered_gate(step.gate, self.names, self.where)
-            return Line(step=label, status=Status.GATE, gate=gate, reason=reason, **self.common)
-        if element is _NOTHING:
-            return Line(step=label, status=Status.SKIP, reason="not needed: its list is empty", **self.common)
-        inner = {**self.names, step.item: element} if step.for_each else self.names
-        values = render.render(step.args, inner, where=self.where)
-        if isinstance(element, Deferred) and label == step.id and step.for_each:
-            return self._later(label, values, Awaits.HOW_OFTEN, element)
-        if isinstance(self.wanted, Deferred):
-            return self._later(label, values, Awaits.WHETHER, self.wanted)
-        waiting_for = _first_deferred(values)
-        if waiting_for is not None:
-            return self._later(label, values, Awaits.VALUE, waiting_for)
-        return self._planned(label, values, read)
-
-    def reads(self, element: Any, seen: Facts) -> Sequence[Ref]:
-        """What planning this element is already known to read, without reading."""
-        if self.action is None or self.wanted is not True or element is _NOTHING:
-            return ()
-        inner = {**self.names, self.step.item: element} if self.step.for_each else self.names
-        values = render.render(self.step.args, inner, where=self.where)
-        if _first_deferred(values) is not None:
-            return ()
-        return self.action.reads(make_args(self.action, values), seen)
-
-    def _planned(self, label: str, values: Json, read: Read) -> Line:
-        assert self.action is not None
-        args = make_args(self.action, values, where=self.where)
-        try:
-            change = named_change(self.action.plan(args, gather(self.action, args, read)), self.step.id)
-        except NeedsValue as error:
-            return self._later(label, values, Awaits.VALUE, error.deferred)
-        except RunbookError as error:
-            if self.where not in error.where:
-                error.where = f"{self.where}: {error.where}" if error.where else self.where
-            raise
-        guess = _first_deferred([change.before, change.after, change.request]) is not None
-        if guess and change.certainty is Certainty.EXACT:
-            change = replace(change, certainty=Certainty.DEFERRED)
-        return Line(
-            step=label,
-            status=Status.SAME if change.is_empty else Status.CHANGE,
-            change=change,
-            envelope={"uses": self.step.uses, "with": plain(values)},
-            args=args,
-            **self.common,
-        )
-
-    def _later(self, label: str, values: Json, awaits: Awaits, needed: Deferred) -> Line:
-        return Line(
-            step=label,
-            status=Status.LATER,
-            envelope={"uses": self.step.uses, "with": plain(values)},
-            reason=_REASONS[awaits].format(_named(needed)),
-            awaits=awaits,
-            needs=needed.label,
-            **self.common,
-        )
-
-
-_NOTHING = object()
-"""Stands for the element of a `for_each` whose list is empty."""
-
-_REASONS = {Awaits.VALUE: "needs {}", Awaits.WHETHER: "if {}", Awaits.HOW_OFTEN: "for each of {}"}
-
-
-def _first_deferred(value: Json) -> Deferred | None:
-    return next(deferred_in(value), None)
-
-
-def _named(deferred: Deferred) -> str:
-    return deferred.label if "⟨" in deferred.label else f"⟨{deferred.label}⟩"
-
-
-def _rendered_gate(gate: GateRule, names: Mapping[str, Any], where: str) -> GateRule:
-    def rendered(rule: Mapping[str, Json]) -> Json:
-        return plain(render.render(rule, names, where=where))
-
-    def later(part: Later | None) -> Later | None:
-        return part and replace(part, to=rendered(part.to))
-
-    return replace(
-        gate, rule=rendered(gate.rule), fallback=later(gate.fallback), escalate=later(gate.escalate)
-    )
-
-
-def gather(action: Action[Any], args: Any, read: Read) -> Facts:
-    """Everything the action wants to read, asking again until it names nothing new."""
-    return gathered(action.name, lambda facts: action.reads(args, facts), read)
-
-
-def gathered(name: str, reads: Callable[[Facts], Sequence[Ref]], read: Read) -> Facts:
-    """Everything that `reads` names, asking again until it names nothing new."""
-    facts: dict[Ref, Any] = {}
-    for _ in range(MOST_READ_ROUNDS):
-        wanted = [ref for ref in merged(reads(facts)) if ref not in facts]
-        if not wanted:
-            return facts
-        facts.update(read(wanted))
-    raise Refused(f"{name} still wants to read more after {MOST_READ_ROUNDS} rounds")
-
-
 class _Planner:
     """Walks the steps once; keeps what was read, and what earlier steps would change."""
 
@@ -434,7 +221,7 @@ class _Planner:
         wanted: list[Ref] = []
         for step, section in self.ahead:
             try:
-                planning = _StepPlanning(step, section, names)
+                planning = StepPlanning(step, section, names)
                 for _, element in planning.elements():
                     wanted += planning.reads(element, seen)
             except (RunbookError, NeedsValue):
