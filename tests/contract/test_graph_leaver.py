@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from graph_double import applied, done, left, planned, tenant, undone
 
+from runbook_exec.action import Rights, find, find_provider
 from runbook_exec.change import Irreversible, Ref
-from runbook_exec.errors import Refused
+from runbook_exec.errors import NotAllowed, Refused
+from runbook_exec.sandbox.graph_consents import Consents
+from runbook_exec.sandbox.graph_devices import Devices
 from runbook_exec.sandbox.graph_mailboxes import Mailboxes
 from runbook_exec.sandbox.graph_methods import Methods
 from runbook_exec.sandbox.graph_users import Users
@@ -39,8 +42,6 @@ def test_every_way_to_sign_in_goes_and_the_default_one_last(graph):
         assert now == {"methods": {}, "other": [], "mfa_registered": False}
     assert methods.of(anna["id"]) == []
     assert [entry["status"] for entry in graph.writes()] == [400, 204, 204, 204]
-    from runbook_exec.action import find
-
     assert isinstance(find("graph.authentication_methods").undo(change, evidence), Irreversible)
 
 
@@ -218,10 +219,65 @@ def test_an_administrator_is_left_alone_by_the_everyday_application(graph):
 
 
 def test_doctor_looks_at_the_applications_of_their_own(graph):
-    from runbook_exec.action import Rights, find_provider
-
     rights = Rights(apply=("RoleManagement.ReadWrite.Directory",))
     told = {f.what: f for f in find_provider("graph").check(graph.connection(), rights)}
     assert told["the application for roles has RoleManagement.ReadWrite.Directory"].ok
     without = find_provider("graph").check(graph.connection(roles=None), rights)
     assert any("no application of its own is named for roles" in finding.what for finding in without)
+
+
+def test_access_to_applications_ends_and_comes_back(graph):
+    anna, consents = graph.person(displayName="Anna Weiß"), Consents(graph.users)
+    crm, notes = consents.add_application("CRM"), consents.add_application("Notizen-App")
+    consents.give(anna["id"], crm, role="55555555-5555-4555-8555-555555555555")
+    consents.give(anna["id"], consents.add_application("Wiki"), group="99999999-9999-4999-8999-999999999999")
+    consents.consent(anna["id"], notes["id"], crm["id"], "User.Read Files.Read")
+    with graph.session() as session:
+        change, evidence = done(session, "graph.app_roles", user=ANNA)
+        assert "consent to Notizen-App" in change.says["en"]
+        assert [entry["application"] for entry in read(session, "graph.app_roles", ANNA).values()] == ["Wiki"]
+        assert read(session, "graph.grants", ANNA) == {}
+        undone(session, "graph.app_roles", change, evidence)
+        found = {entry["application"] for entry in read(session, "graph.app_roles", ANNA).values()}
+        assert found == {"CRM", "Wiki"}
+        assert [e["scope"] for e in read(session, "graph.grants", ANNA).values()] == ["Files.Read User.Read"]
+
+
+def test_devices_are_disabled_enabled_and_deleted_and_shared_ones_left(graph):
+    anna, otto, devices = graph.person(), graph.person("otto.alt"), Devices(graph.users)
+    mine = devices.add("NB-0107", [anna["id"]], key=True)
+    devices.add("NB-0131", [anna["id"], otto["id"]], key=True)
+    with graph.session() as session:
+        change, evidence = done(session, "graph.device", user=ANNA, state="disabled")
+        assert [body["accountEnabled"] for body in devices.of(anna["id"])] == [False, True]
+        undone(session, "graph.device", change, evidence)
+        assert [body["accountEnabled"] for body in devices.of(anna["id"])] == [True, True]
+        change, evidence = done(session, "graph.device", user=ANNA, state="deleted")
+        assert isinstance(find("graph.device").undo(change, evidence), Irreversible)
+    assert mine["id"] not in {body["id"] for body in devices.of(anna["id"])}
+    assert len(devices.of(otto["id"])) == 1
+
+
+def test_a_laptop_is_wiped_by_the_application_that_may_and_only_with_its_key(graph):
+    anna, devices = graph.person(displayName="Anna Weiß"), Devices(graph.users)
+    devices.add("NB-0107", [anna["id"]], key=True)
+    devices.add("NB-0112", [anna["id"]], key=False)
+    with graph.session() as session:
+        values = {"user": ANNA, "device": "NB-0112", "how": "wipe"}
+        assert "no recovery key of NB-0112" in planned(session, "graph.managed_device", **values).blocked
+        graph.faults.on("graph-lost-answer", times=1)
+        done(session, "graph.managed_device", user=ANNA, device="NB-0107", how="wipe")
+        done(session, "graph.managed_device", user=ANNA, device="NB-0112", how="retire")
+    assert [entry["app"] for entry in graph.writes()] == ["wipe", "wipe"]
+
+
+def test_the_everyday_application_cannot_wipe(graph):
+    anna, devices = graph.person(), Devices(graph.users)
+    devices.add("NB-0107", [anna["id"]], key=True)
+    values = {"user": ANNA, "device": "NB-0107", "how": "wipe"}
+    connection = graph.connection()
+    everyday = {name: connection[name] for name in ("client_id", "client_secret")}
+    with find_provider("graph").open(connection | {"wipe": everyday}, write=True) as session:
+        change = planned(session, "graph.managed_device", **values)
+        with pytest.raises(NotAllowed):
+            applied(session, "graph.managed_device", change, **values)

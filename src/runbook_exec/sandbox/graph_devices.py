@@ -98,7 +98,17 @@ class Devices:
         body = self.shelf.get(MANAGED, key)
         if body is None:
             raise missing(key)
-        self.shelf.put(MANAGED, key, {**body, "managementState": f"{how}Pending"})
+        now = stamp(self.cloud.clock())
+        order = {
+            "actionName": how,
+            "actionState": "pending",
+            "startDateTime": now,
+            "lastUpdatedDateTime": now,
+        }
+        results = [*body.get("deviceActionResults", ()), order]
+        self.shelf.put(
+            MANAGED, key, {**body, "managementState": f"{how}Pending", "deviceActionResults": results}
+        )
         return Answer(status=204)
 
     def keys(self, asked: Asked) -> Answer:
