@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from runbook_exec.checkpoint import moment
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Invalid, RunbookError
 from runbook_exec.gatehouse import Gatehouse
+from runbook_exec.journal import Event
 from runbook_exec.library import runbook_path
 from runbook_exec.lint import refuse_problems
 from runbook_exec.model import Runbook
@@ -76,6 +77,11 @@ class App:
                 )
             self._environment = found
         return self._environment
+
+    @property
+    def environment_name(self) -> str:
+        """Which environment was asked for; no far side has to be up for that."""
+        return self.project.environment(self._chosen).name
 
     def gatehouse(self, environment: str | None = None) -> Gatehouse:
         """Who judges the gates of an environment; no far side has to be up for that."""
@@ -148,6 +154,18 @@ class App:
     def run(self, run_id: str) -> Run:
         """A run as its events tell it; the chain is checked on the way."""
         return replay(self.store.events(run_id))
+
+    def journeys(self, runbook: str) -> Iterator[tuple[Run, Sequence[Event]]]:
+        """The runs of a runbook in this environment with their events, the newest first; none where nothing ever ran."""
+        if not (self.project.state / "journal.sqlite").exists():
+            return
+        for entry in self.store.runs(self.project.client, limit=-1):
+            if entry.runbook != runbook:
+                continue
+            events = self.store.events(entry.run)
+            run = replay(events)
+            if run.started.get("environment") == self.environment_name and "undoes" not in run.started:
+                yield run, events
 
     def find(self, beginning: str) -> str:
         """The id of the one run that begins so."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from runbook_exec.change import Nature
 from runbook_exec.journal import Event, Kind
 
 
@@ -106,7 +107,7 @@ def _raw(events: list[Event]) -> Iterator[Finding]:
             yield Finding(sort=Sort.REPLANNED, step="", at=event.at)
         elif event.kind == Kind.RESUMED and not standing:
             yield Finding(sort=Sort.INTERRUPTED, step=_open_step(events, event.seq), at=event.at)
-        else:
+        elif event.kind != Kind.ADOPTED or _is_effect(event, events):
             yield from _told(event)
         standing = event.kind in _ENDS_WORK or (standing and event.kind not in _WORK)
 
@@ -116,13 +117,18 @@ def _told(event: Event) -> Iterator[Finding]:
     body: Mapping[str, Any] = event.body
     if event.kind == Kind.FAILED:
         yield Finding(sort=_sort(body), step=str(body["step"]), at=event.at, what=_what(body))
-    if event.kind == Kind.ADOPTED and not body.get("changed"):
-        return  # it was so already, whoever did it; only an effect of our own is told
     if event.kind in _SORTS:
         sort, field = _SORTS[Kind(event.kind)]
         step = str(body.get("step", body.get("gate", "")))
         what = _what(body) if field == "error" else str(body.get(field, ""))
         yield Finding(sort=sort, step=step, at=event.at, what=what)
+
+
+def _is_effect(adopted: Event, events: list[Event]) -> bool:
+    """Whether what was found done is an effect of our own: a wait that came true is none, nor what others did."""
+    step = adopted.body.get("step")
+    begun = [e for e in events[: adopted.seq] if e.kind == Kind.INTENT and e.body.get("step") == step]
+    return bool(adopted.body.get("changed") and begun and begun[-1].body.get("nature") != Nature.WAITS)
 
 
 _SORTS: Mapping[Kind, tuple[Sort, str]] = {

@@ -106,6 +106,7 @@ class _Reader:
             ),
             control=control,
             sections=sections,
+            description=_words(data.get("description", "")),
             triggers=tuple(data.get("triggers", ())),
             places=self.doc.places,
         )

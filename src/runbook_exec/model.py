@@ -193,6 +193,8 @@ class Runbook:
     ticket: str = "optional"
     guards: Guards = Guards()
     control: Control = Control()
+    description: Words = field(default_factory=dict)
+    """What it is for, in a sentence or two."""
     sections: tuple[Section, ...] = ()
     triggers: tuple[Mapping[str, Json], ...] = ()
     places: Mapping[Path, Place] = field(default_factory=dict, repr=False, compare=False)

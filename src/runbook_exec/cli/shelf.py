@@ -167,32 +167,88 @@ def schema() -> None:
     click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
 
 
-@click.command()
-@click.argument("action", required=False)
+class _Pages(click.Group):
+    """`docs ACTION` explains an action; `docs build` makes the pages of the runbooks."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands:
+            return "explain", explain, args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Pages, invoke_without_command=True, subcommand_metavar="[ACTION | build]")
 @click.option("--write", "folder", type=click.Path(file_okay=False), help="Write a page for every action.")
-def docs(action: str | None, folder: str | None) -> None:
+@click.pass_context
+def docs(ctx: click.Context, folder: str | None) -> None:
     """Explain an action: what it does, its arguments, what it gives, how it is undone.
 
     \b
-      runbook docs ldap.user
+      runbook docs                 every action in a line
+      runbook docs ldap.user       one of them
+      runbook docs build           every runbook as a page to read and print, with how its runs went
     """
+    if ctx.invoked_subcommand is not None:
+        return
+    from runbook_exec import reference
+    from runbook_exec.action import every_action
+
+    if folder:
+        reference.write(every_action(), Path(folder), _cases())
+        return
+    for each in every_action():
+        click.echo(f"{each.name:<24} {(each.__doc__ or '').strip().splitlines()[0]}")
+
+
+def _cases() -> Path:
+    return Path(__file__).parents[3] / "tests" / "actions"
+
+
+@docs.command(hidden=True)
+@click.argument("action")
+def explain(action: str) -> None:
+    """Explain an action."""
     from runbook_exec import check, reference
     from runbook_exec.action import every_action, find
     from runbook_exec.errors import Invalid
 
-    cases = Path(__file__).parents[3] / "tests" / "actions"
-    if folder:
-        reference.write(every_action(), Path(folder), cases)
-        return
-    if action is None:
-        for each in every_action():
-            click.echo(f"{each.name:<24} {(each.__doc__ or '').strip().splitlines()[0]}")
-        return
     found = find(action)
     if found is None:
         known = [each.name for each in every_action()]
         raise Invalid(f"there is no action {action!r}", next_move=check.nearest(action, known))
-    click.echo(reference.page(found, cases))
+    click.echo(reference.page(found, _cases()))
+
+
+@docs.command()
+@click.option("--to", "target", default="site", show_default=True, type=click.Path(file_okay=False))
+@options.environment
+def build(*, target: str, **given: Any) -> None:
+    """Every runbook as a page to read and print, in English and German, with how its runs went.
+
+    Reads runbooks and journal; connects to nothing. Counted are the runs in one environment. Pages are plain HTML without script; those that
+    are there already are written anew, other files stay.
+    """
+    from runbook_exec import load
+    from runbook_exec.errors import Invalid
+    from runbook_exec.handbook import Chapter, pages
+    from runbook_exec.library import runbook_files
+    from runbook_exec.tally import tally
+
+    app = options.open_app(given)
+    runbooks = [load.load(path) for path in runbook_files(app.project)]
+    chapters = [Chapter(runbook=runbook, tally=tally(app.journeys(runbook.name))) for runbook in runbooks]
+    folder = Path(target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, page in pages(chapters):
+            (folder / name).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(
+            f"cannot be written: {error.strerror}", where=str(folder), next_move="name another folder: --to"
+        ) from error
+    counted = sum(chapter.tally.runs for chapter in chapters)
+    click.echo(
+        f"{len(chapters)} runbooks, {counted} runs in {app.environment_name} counted: {folder / 'index.html'}"
+    )
 
 
 @click.command()
