@@ -120,6 +120,7 @@ def client(found: Access, opened: Any, service: str, *, attempts: int = 3) -> An
 def in_words(where: str, *, writes: bool = False) -> Iterator[None]:
     """The service's and the line's troubles as errors that a person can act on."""
     import botocore.exceptions as troubles
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -136,6 +137,13 @@ def in_words(where: str, *, writes: bool = False) -> Iterator[None]:
             f"AWS gave no answer: {_short(error)}",
             where=where,
             next_move="`runbook doctor` tries the connection",
+            sent=writes,
+        ) from error
+    except ResponseParserError as error:  # a proxy's page, an outage
+        raise Unreachable(
+            "what answers is not AWS, or it is broken",
+            where=where,
+            next_move="check endpoint and proxies; try again later",
             sent=writes,
         ) from error
     except (
