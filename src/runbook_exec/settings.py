@@ -209,9 +209,7 @@ class Project:
     def blackbox_key(self) -> Secret | None:
         """The key that signs checkpoints, where `runbook.yaml` names one."""
         reference = self.settings.get("blackbox", {}).get("key")
-        if reference is None:
-            return None
-        return Secret(_look_up(reference, "blackbox.key"), rule="the key of the black box")
+        return secret_at(reference, "blackbox.key") if reference else None
 
     def environment(self, name: str | None, connections: Mapping[str, Any] | None = None) -> Environment:
         """The environment of this name (or the default one), with its site values complete.
@@ -328,6 +326,15 @@ def looked_up(key: str, value: Json, where: str) -> Json:
 
 def _is_secret(key: str | int) -> bool:
     return isinstance(key, str) and key.lower().rpartition("_")[2] in SECRET_KEYS
+
+
+def secret_at(reference: str, where: str) -> Secret:
+    """What a reference names. Raises `Invalid` for a value that is none."""
+    if not _is_reference(reference):
+        raise Invalid(
+            f"{reference!r} is no reference", where=where, next_move="write it as file:/path or env:NAME"
+        )
+    return Secret(_look_up(reference, where), rule=where)
 
 
 _REFERENCES = ("env:", "file:", "credential:", "keyring:")

@@ -79,6 +79,16 @@ class Keys:
         _keep(made(), path)
         return parse(_read(path), str(path))
 
+    def take_over(self, public: str) -> None:
+        """The new key is named by a checkpoint: it takes the old one's place."""
+        self._change_over(public)
+
+    def public(self) -> str:
+        """The public half of the key at hand. Raises `JournalError` where there is none."""
+        if self.given is not None:
+            return parse(self.given.reveal().encode(), "the reference blackbox.key").public
+        return parse(_read(self.folder / FILE), str(self.folder / FILE)).public
+
     def _change_over(self, newest: str | None) -> bool:
         """Ends a rotation that was recorded: the new key takes the old one's place."""
         path = self.folder / NEXT

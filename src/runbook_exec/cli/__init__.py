@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "log": ("history:log", "Print every event of a run, as recorded."),
     "evidence": ("evidence:evidence", "Write what an auditor asks for: population, sample, departures."),
     "review": ("review:review", "Draft the blameless report on a run."),
+    "blackbox": ("blackbox:blackbox", "The signed record: verify, export, its key."),
     "doctor": ("checkup:doctor", "Check each connection and the rights it needs."),
     "init": ("shelf:init", "Make a project folder with the runbook library."),
     "sandbox": ("rehearse:sandbox", "The rehearsal company: start, stop, reset, faults, demo."),

@@ -24,6 +24,8 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
     app = options.open_app(given)
     if run_id is None:
         _list(app, limit, as_json=as_json, mine=mine)
+        if not as_json:
+            click.echo(f"\n{covered(app)}")
         return
     from runbook_exec.app import now
     from runbook_exec.deadline import late
@@ -40,6 +42,7 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
     show_late(lates, app.desk.language)
     if run.next_move:
         click.echo(f"\nnext: {visible(run.next_move)}")
+    click.echo(f"\n{covered(app)}")
 
 
 def show_late(lates: Any, language: str) -> None:
@@ -101,6 +104,24 @@ def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
             if one["level"] == Level.CAUTION:
                 until = one["until"][:16].replace("T", " ")
                 click.echo(click.style(f"    {say(language, 'late', visible(one['step']), until)}", fg="red"))
+
+
+def covered(app: Any) -> str:
+    """How far the record is signed and anchored, and what could still be altered unseen."""
+    language, standing = app.desk.language, app.store.ledger.standing(app.project.client)
+    newest = standing.newest
+    if newest is None:
+        return say(language, "box none")
+    more = say(language, "box uncovered", standing.uncovered) if standing.uncovered else ""
+    at = f"{newest.at[:16].replace('T', ' ')} UTC"
+    if not standing.anchored:
+        anchored = say(language, "box unanchored")
+    elif standing.anchored == newest.number and not standing.uncovered:
+        anchored = say(language, "box all anchored", f"{standing.anchored_at[:16].replace('T', ' ')} UTC")
+    else:
+        when = f"{standing.anchored_at[:16].replace('T', ' ')} UTC"
+        anchored = say(language, "box anchored", standing.anchored, when)
+    return say(language, "box", at, newest.number, more, anchored)
 
 
 def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> None:

@@ -131,6 +131,51 @@ _SAID: dict[str, tuple[str, str]] = {
     "comes next": ("  comes next:", "  kommt als Nächstes:"),
     "notes": ("  notes:", "  Bemerkungen:"),
     "last events": ("  last events:", "  letzte Ereignisse:"),
+    "exported": (
+        "{} events up to checkpoint {} in {}",
+        "{} Ereignisse bis Prüfpunkt {} in {}",
+    ),
+    "exported next": (
+        "  check it anywhere: python blackbox_verify.py {} --key KEY   (`runbook blackbox verifier` prints that file)",
+        "  überall prüfbar: python blackbox_verify.py {} --key SCHLÜSSEL   (`runbook blackbox verifier` gibt diese Datei aus)",
+    ),
+    "hand it over": (
+        "  write it down where the operators of this machine cannot change it: it is what a verdict rests on",
+        "  dort festhalten, wo die Betreiber dieses Rechners es nicht ändern können: Darauf beruht jedes Urteil",
+    ),
+    "checkpoint now": ("checkpoint {} of {}: {}", "Prüfpunkt {} vom {}: {}"),
+    "nothing to cover": ("Nothing is recorded yet.", "Es ist noch nichts aufgezeichnet."),
+    "key changed": (
+        "checkpoint {}: from here on this key signs",
+        "Prüfpunkt {}: Von hier an signiert dieser Schlüssel",
+    ),
+    "change settings": (
+        "  now: write the new key's place into runbook.yaml; until then nothing can be recorded",
+        "  jetzt: den Ort des neuen Schlüssels in runbook.yaml eintragen; bis dahin kann nichts aufgezeichnet werden",
+    ),
+    "reading record": ("{} events …", "{} Ereignisse …"),
+    "own key": (
+        "Checked with the key at hand on this machine; an auditor uses the one that was handed over.",
+        "Geprüft mit dem Schlüssel auf diesem Rechner; ein Prüfer nimmt den, der ihm übergeben wurde.",
+    ),
+    "box none": (
+        "black box: nothing is signed yet",
+        "Flugschreiber: noch nichts ist signiert",
+    ),
+    "box": (
+        "black box: signed up to {} (checkpoint {}){}; {}",
+        "Flugschreiber: signiert bis {} (Prüfpunkt {}){}; {}",
+    ),
+    "box uncovered": (", {} events since are not", ", {} Ereignisse seitdem noch nicht"),
+    "box anchored": (
+        "anchored up to checkpoint {} ({}); what came after, whoever holds the key could rewrite",
+        "verankert bis Prüfpunkt {} ({}); alles danach könnte neu schreiben, wer den Schlüssel hat",
+    ),
+    "box all anchored": ("all of it anchored ({})", "vollständig verankert ({})"),
+    "box unanchored": (
+        "not anchored: whoever holds the key could rewrite all of it",
+        "nicht verankert: Wer den Schlüssel hat, könnte alles neu schreiben",
+    ),
     "stays": ("  not taken back:", "  nicht zurückgenommen:"),
 }
 

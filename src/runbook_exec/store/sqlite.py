@@ -24,6 +24,7 @@ from runbook_exec.errors import Busy, Invalid, JournalError, Overtaken
 from runbook_exec.journal import FIRST, WORDS, Event, folded
 from runbook_exec.store.ledger import Ledger, Signers
 from runbook_exec.store.owner import said
+from runbook_exec.store.readout import Opening, Readout
 
 BUSY_MS = 10_000
 
@@ -272,6 +273,10 @@ class SqliteStore:
         with self._reading() as db:
             rows = db.execute(self._sql["open_heads"], (client,)).fetchall()
         return {event.run: event for event in _read(rows)}
+
+    def readout(self, client: str, *, opening: Opening = lambda run, seq: None) -> Readout:
+        """The whole record of a client, for an export or a verifier."""
+        return Readout(self._path, self._sql, client, opening=opening)
 
     def runs(self, client: str, *, limit: int = 1000) -> list[Entry]:
         """The newest runs of a client first."""

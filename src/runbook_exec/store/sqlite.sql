@@ -175,7 +175,14 @@ SELECT client, run, seq, at, who, kind, body, before, hash FROM events
 WHERE client = ? AND run = ? AND seq > ? AND seq <= ? ORDER BY seq;
 
 -- name: rest
-SELECT client, run, seq, at, who, kind, body, before, hash FROM events WHERE run = ? AND seq > ? ORDER BY seq;
+SELECT client, run, seq, at, who, kind, body, before, hash FROM events
+WHERE client = ? AND run = ? AND seq > ? ORDER BY seq;
+
+-- name: receipts
+SELECT receipt FROM anchors WHERE client = ? AND checkpoint = ? ORDER BY at;
+
+-- name: checkpoint_before
+SELECT max(number) FROM checkpoints WHERE client = ? AND at < ?;
 
 -- name: runs_of_events
 WITH RECURSIVE each (run) AS (
