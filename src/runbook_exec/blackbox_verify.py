@@ -850,17 +850,17 @@ def key_given(text: str) -> PinnedKey:
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "exit 0": (
-        "SOUND: {events} events and {checkpoints} checkpoints are as they were written.",
-        "UNVERSEHRT: {events} Ereignisse und {checkpoints} Prüfpunkte sind so, wie sie geschrieben wurden.",
+        "SOUND: all is as it was written (events: {events}, checkpoints: {checkpoints}).",
+        "UNVERSEHRT: Alles ist so, wie es geschrieben wurde (Ereignisse: {events}, Prüfpunkte: {checkpoints}).",
     ),
     "exit 2": ("TAMPERED", "VERÄNDERT"),
     "exit 3": (
-        "INCOMPLETE: {events} events and {checkpoints} checkpoints are as they were written, but not all is here.",
-        "UNVOLLSTÄNDIG: {events} Ereignisse und {checkpoints} Prüfpunkte sind wie geschrieben, aber es ist nicht alles da.",
+        "INCOMPLETE: what is here is as it was written, but something is missing (events: {events}, checkpoints: {checkpoints}).",
+        "UNVOLLSTÄNDIG: Was da ist, ist wie geschrieben, aber etwas fehlt (Ereignisse: {events}, Prüfpunkte: {checkpoints}).",
     ),
     "exit 4": (
-        "ANCHOR STALE: {events} events and {checkpoints} checkpoints hold together, but nobody outside vouches for the newest.",
-        "ANKER VERALTET: {events} Ereignisse und {checkpoints} Prüfpunkte passen zusammen, aber für die neuesten bürgt niemand außerhalb.",
+        "ANCHOR STALE: all holds together, but nobody outside vouches for the newest part (events: {events}, checkpoints: {checkpoints}).",
+        "ANKER VERALTET: Alles passt zusammen, aber für das Neueste bürgt niemand außerhalb (Ereignisse: {events}, Prüfpunkte: {checkpoints}).",
     ),
     "safe": (
         "Everything up to checkpoint {n} of {at} is as it was written; what happened after that time is in question.",
