@@ -61,6 +61,8 @@ class Users:
         whole: Body = {key: value for key, value in seen.items() if not key.startswith("_")}
         whole |= self.licensing.shown(seen)
         wanted = whole if names is None else {name: whole.get(name, _empty(name)) for name in names}
+        if wanted.get("signInActivity", 0) is None:  # never signed in: left out
+            del wanted["signInActivity"]
         return {"@odata.etag": f'W/"{seen["_version"]}"', **wanted}
 
     def collection(self, asked: Asked) -> Answer:

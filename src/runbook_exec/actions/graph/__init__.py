@@ -1,4 +1,4 @@
-"""Microsoft Graph: users, licences, memberships, mailboxes and access passes of a tenant."""
+"""Microsoft Graph: users and guests of a tenant, and what they have: licences, groups, roles, mail, devices, files."""
 
 from runbook_exec.action import register_provider
 from runbook_exec.actions.graph import (  # noqa: F401 - importing registers the actions
@@ -6,17 +6,22 @@ from runbook_exec.actions.graph import (  # noqa: F401 - importing registers the
     app_roles,
     authentication_methods,
     auto_reply,
+    deleted_user,
     device,
     directory_role,
+    drive_access,
     group_members,
     group_owners,
     inbox_rules,
+    invitation,
     licence,
     mailbox_settings,
     managed_device,
     manager,
+    observations,
     request,
     revoke_sessions,
+    snapshot,
     team_members,
     user,
 )

@@ -12,9 +12,9 @@ from runbook_exec import duration
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
+from runbook_exec.actions.graph.moment import utc
 from runbook_exec.actions.graph.session import LAG, Session, awaited
 from runbook_exec.change import Change, Deferred, Evidence, Facts, Irreversible, Json, Ref, Words
-from runbook_exec.errors import Invalid
 from runbook_exec.secret import Secret
 from runbook_exec.values import THIS
 from runbook_exec.way_back import remaining
@@ -190,18 +190,7 @@ def _old(user: Any, state: Any) -> Json:
 
 
 def _start(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        start = datetime.fromisoformat(text)
-    except ValueError:
-        start = None
-    if start is None or start.tzinfo is None:
-        raise Invalid(
-            f"valid_from is {text!r}, which is no time with a time zone",
-            next_move="write it like 2026-03-02T08:00:00+01:00",
-        )
-    return start
+    return utc("valid_from", text, "2026-03-02T08:00:00+01:00")
 
 
 def _text(moment: datetime) -> str:

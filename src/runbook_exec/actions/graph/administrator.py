@@ -6,8 +6,11 @@ from typing import Any
 
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.kinds import below_user, kind
+from runbook_exec.actions.graph.message import Message, literal, path
 from runbook_exec.change import Facts, Ref, State
 
+EVERYWHERE = "/"
+WHERE = ("roleManagement", "directory", "roleAssignments")
 RIGHT = ("RoleManagement.Read.Directory", "Directory.Read.All")
 """What reading it takes: one of these."""
 
@@ -21,6 +24,31 @@ kind(
     below_user("transitiveMemberOf", "microsoft.graph.directoryRole", select="id,displayName", top="999"),
     _held,
 )
+
+
+def _definitions(key: str, body: Any) -> State:
+    return {str(entry["displayName"]): str(entry["id"]) for entry in body["value"]}
+
+
+def _by(name: str, key: str) -> tuple[Message, ...]:
+    return (Message(path=path(*WHERE, filter=f"{name} eq {literal(key)}")),)
+
+
+def _assigned(key: str, body: Any) -> State:
+    return {f"{e['roleDefinitionId']} {e['directoryScopeId']}": str(e["id"]) for e in body["value"]}
+
+
+def _holders(key: str, body: Any) -> State:
+    return {"holders": sorted(e["principalId"] for e in body["value"] if e["directoryScopeId"] == EVERYWHERE)}
+
+
+kind(
+    "role_definitions",
+    lambda key: (Message(path=path(*WHERE[:2], "roleDefinitions", select="id,displayName")),),
+    _definitions,
+)
+kind("role_assignments", lambda key: _by("principalId", key), _assigned)
+kind("role_holders", lambda key: _by("roleDefinitionId", key), _holders)
 
 
 def ref(key: str) -> Ref:

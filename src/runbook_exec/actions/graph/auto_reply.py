@@ -5,9 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -15,6 +13,7 @@ import msgspec
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import person
 from runbook_exec.actions.graph.message import Message, path
+from runbook_exec.actions.graph.moment import utc
 from runbook_exec.actions.graph.opposite import opposite
 from runbook_exec.actions.graph.session import Session
 from runbook_exec.change import Change, Effect, Evidence, Facts, Json, Ref, same
@@ -23,6 +22,7 @@ from runbook_exec.way_back import remaining
 
 REPLIES = "automaticRepliesSetting"
 LONGEST = 2000
+_LIKE, _FORM = "2026-12-11T17:00:00+01:00", "%Y-%m-%dT%H:%M:%S"
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
 
 
@@ -136,10 +136,13 @@ def _wanted(args: AutoReplyArgs) -> dict[str, Json]:
     if args.external:
         wanted["externalReplyMessage"] = _page(args.external)
     if args.valid_from:
-        start, end = _moment("valid_from", args.valid_from), _moment("valid_until", args.valid_until)
-        if start >= end:
+        start, end = utc("valid_from", args.valid_from, _LIKE), utc("valid_until", args.valid_until, _LIKE)
+        if not (start and end and start < end):
             raise Invalid("valid_until is not after valid_from", next_move="correct one of the two")
-        wanted |= {"scheduledStartDateTime": start, "scheduledEndDateTime": end}
+        wanted |= {
+            "scheduledStartDateTime": start.strftime(_FORM),
+            "scheduledEndDateTime": end.strftime(_FORM),
+        }
     return wanted
 
 
@@ -156,18 +159,6 @@ def _page(texts: Mapping[str, str]) -> str:
 def _read(page: str) -> str:
     """What a reader sees of a page."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
-
-
-def _moment(name: str, text: str) -> str:
-    moment: datetime | None = None
-    with suppress(ValueError):
-        moment = datetime.fromisoformat(text)
-    if moment is None or moment.tzinfo is None:
-        raise Invalid(
-            f"{name} is {text!r}, which is no time with a time zone",
-            next_move="write it like 2026-12-11T17:00:00+01:00",
-        )
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _settings(mailbox: Any) -> Mapping[str, Json]:

@@ -10,45 +10,18 @@ import msgspec
 
 from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import administrator, person
-from runbook_exec.actions.graph.kinds import kind
-from runbook_exec.actions.graph.message import Message, literal, path, trouble
+from runbook_exec.actions.graph.administrator import EVERYWHERE, WHERE
+from runbook_exec.actions.graph.message import Message, path, trouble
 from runbook_exec.actions.graph.opposite import opposite
 from runbook_exec.actions.graph.session import APPLICATION, Session
-from runbook_exec.change import Change, Effect, Evidence, Facts, Json, Ref, State, Words
+from runbook_exec.change import Change, Effect, Evidence, Facts, Json, Ref, Words
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.way_back import remaining
 
 ASSIGNED, HOLDERS = "graph.role_assignments", "graph.role_holders"
 DEFINITIONS, APP = Ref("graph.role_definitions", "all"), Ref(APPLICATION, "roles")
 GLOBAL = "Global Administrator"
-EVERYWHERE = "/"
-WHERE = ("roleManagement", "directory", "roleAssignments")
 Role = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-def _definitions(key: str, body: Any) -> State:
-    return {str(entry["displayName"]): str(entry["id"]) for entry in body["value"]}
-
-
-def _by(name: str, key: str) -> tuple[Message, ...]:
-    return (Message(path=path(*WHERE, filter=f"{name} eq {literal(key)}")),)
-
-
-def _assigned(key: str, body: Any) -> State:
-    return {f"{e['roleDefinitionId']} {e['directoryScopeId']}": str(e["id"]) for e in body["value"]}
-
-
-def _holders(key: str, body: Any) -> State:
-    return {"holders": sorted(e["principalId"] for e in body["value"] if e["directoryScopeId"] == EVERYWHERE)}
-
-
-kind(
-    "role_definitions",
-    lambda key: (Message(path=path(*WHERE[:2], "roleDefinitions", select="id,displayName")),),
-    _definitions,
-)
-kind("role_assignments", lambda key: _by("principalId", key), _assigned)
-kind("role_holders", lambda key: _by("roleDefinitionId", key), _holders)
 
 
 class DirectoryRoleArgs(Args, frozen=True, kw_only=True):
