@@ -29,6 +29,8 @@ class Log:
     folder: Path
     seed: int = 1
     client: str = "c"
+    pauses: tuple[float, ...] = (0.01, 0.5, 2, 20)
+    """Seconds between events, one of these at a time."""
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.folder)
@@ -43,7 +45,7 @@ class Log:
 
     def write(self, run: str, kind: str, **body: Any) -> Event:
         """One event of a run, which begins with its first."""
-        self.clock += timedelta(seconds=self.random.choice([0.01, 0.5, 2, 20]))
+        self.clock += timedelta(seconds=self.random.choice(self.pauses))
         last = self.heads.get(run)
         event = Event(
             client=self.client,

@@ -11,6 +11,7 @@ import click
 
 from runbook_exec.cli import anchor, options
 from runbook_exec.cli.words import say
+from runbook_exec.errors import RunbookError
 
 USAGE = 64
 """Of a wrong command line here: 2 means tampered."""
@@ -28,6 +29,14 @@ class _Judging(click.Command):
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             raise _Misused(error.format_message(), ctx=ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RunbookError as error:
+            if error.exit_code < 8:  # what stops the command before its verdict is no verdict
+                error.exit_code = USAGE
+            raise
 
 
 @click.group()
