@@ -110,6 +110,8 @@ msDS-LastKnownRDN a.2067 text 1 255 own
 msDS-PrincipalName a.1865 text 1
 msDS-ResultantPSO a.2022 dn 1 own
 msDS-SupportedEncryptionTypes a.1963 int 1
+msDS-ReplAttributeMetaData a.1707 text * own
+msDS-ReplValueMetaData a.1708 text * own
 msDS-User-Account-Control-Computed a.1460 int 1
 msDS-UserPasswordExpiryTimeComputed a.1996 long 1
 msExchHideFromAddressLists a.7000.102.73 bool 1
@@ -231,7 +233,8 @@ ACCOUNT_OWNED = frozenset({
 
 CONSTRUCTED = frozenset({
     "allowedAttributes", "allowedAttributesEffective", "allowedChildClasses", "allowedChildClassesEffective",
-    "canonicalName", "createTimeStamp", "modifyTimeStamp", "msDS-PrincipalName", "msDS-ResultantPSO",
+    "canonicalName", "createTimeStamp", "modifyTimeStamp", "msDS-PrincipalName", "msDS-ReplAttributeMetaData",
+    "msDS-ReplValueMetaData", "msDS-ResultantPSO",
     "msDS-User-Account-Control-Computed", "msDS-UserPasswordExpiryTimeComputed", "subSchemaSubEntry",
     "tokenGroups",
 })  # fmt: skip

@@ -25,6 +25,10 @@ class Entry:
     rights: list[str] = field(default_factory=list)
     """What has been delegated to this account, see directory_rights."""
     deleted: bool = False
+    history: dict[str, list[str]] = field(default_factory=dict)
+    """Of each attribute the last change: version, time, update number (see directory_history)."""
+    link_history: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """The same of each link value, by its id: version, made, last change, update number, taken away."""
 
     @classmethod
     def from_body(cls, guid: str, body: dict[str, Any]) -> Entry:
@@ -39,6 +43,8 @@ class Entry:
             "password": self.password,
             "rights": self.rights,
             "deleted": self.deleted,
+            "history": self.history,
+            "link_history": self.link_history,
         }
 
     def draft(self) -> Entry:

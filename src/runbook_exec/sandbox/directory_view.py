@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runbook_exec.sandbox import directory_accounts as accounts
+from runbook_exec.sandbox import directory_history as history
 from runbook_exec.sandbox import directory_names as names
 from runbook_exec.sandbox.directory_accounts import GroupKind
 from runbook_exec.sandbox.directory_attributes import ATTRIBUTES, BACK_LINKS, LINKS
@@ -94,6 +95,19 @@ def _token_groups(look: _Look) -> list[str]:
     return sorted(sid for sid in sids if sid)
 
 
+def _controller(look: _Look) -> str:
+    """The name of the one controller's settings, as its history names it."""
+    return f"CN=NTDS Settings,CN=DC01,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,{look.base}"
+
+
+def _link_history(look: _Look) -> list[str]:
+    def name_of(guid: str) -> str:
+        found = look.tree.get(guid)
+        return found.dn if found else ""
+
+    return history.links(look.entry, _controller(look), name_of)
+
+
 def groups_of(entry: Entry, tree: Tree) -> list[Entry]:
     """All groups that hold the entry, directly or through others; circles do no harm."""
     found: dict[str, Entry] = {}
@@ -117,6 +131,8 @@ _COMPUTED: dict[str, Callable[[_Look], list[str]]] = {
     "sAMAccountType": _account_type,
     "msDS-PrincipalName": _principal,
     "tokenGroups": _token_groups,
+    "msDS-ReplAttributeMetaData": lambda look: history.attributes(look.entry, _controller(look)),
+    "msDS-ReplValueMetaData": _link_history,
     "createTimeStamp": lambda look: look.entry.stored("whenCreated"),
     "modifyTimeStamp": lambda look: look.entry.stored("whenChanged"),
     "subSchemaSubEntry": lambda look: [f"CN=Aggregate,CN=Schema,CN=Configuration,{look.base}"],

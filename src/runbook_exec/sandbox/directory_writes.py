@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from runbook_exec.sandbox import directory_accounts as accounts
+from runbook_exec.sandbox import directory_history as history
 from runbook_exec.sandbox import directory_names as names
 from runbook_exec.sandbox import directory_rules as rules
 from runbook_exec.sandbox.directory_classes import CLASSES, lineage
@@ -146,6 +147,7 @@ class Writes:
             else:
                 draft.attributes["whenChanged"] = [now]
             draft.attributes["uSNChanged"] = [usn]
+            history.note(draft, self.tree.get(draft.guid), time=now, usn=usn)
 
     def _fill(self, draft: Entry, given: Values, rdn: names.Rdn, actor: Actor) -> None:
         for name, raw in given.items():

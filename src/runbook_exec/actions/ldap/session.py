@@ -19,12 +19,14 @@ from runbook_exec.actions.ldap.answers import (
 from runbook_exec.actions.ldap.connection import Connection
 from runbook_exec.actions.ldap.dialect import Dialect, Mod, Raw, escaped
 from runbook_exec.actions.ldap.dialects import detect, dialect
+from runbook_exec.actions.ldap.history import History
 from runbook_exec.actions.ldap.reading import Reader
 from runbook_exec.actions.ldap.transport import no_pen
 from runbook_exec.actions.ldap.wire import BASE, Found, Wire
 from runbook_exec.change import Json, Ref, State
 from runbook_exec.dn import canonical, parse, same_name
 from runbook_exec.errors import Refused, RunbookError
+from runbook_exec.far_log import FarLog
 
 
 class LdapSession:
@@ -47,6 +49,10 @@ class LdapSession:
 
     def read(self, refs: Sequence[Ref]) -> Mapping[Ref, State]:
         return self.reader.read(refs)
+
+    def history(self, since: str, until: str, *, base: str, only: Sequence[str] | None) -> FarLog:
+        """What the directory itself remembers of changes; see `far_log.Rememberer`."""
+        return History(self.wire, self.dialect).read(since, until, base=base, only=only)
 
     @contextmanager
     def permit(self, writes: Sequence[str]) -> Iterator[None]:
