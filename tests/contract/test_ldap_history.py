@@ -133,9 +133,12 @@ def test_reading_the_history_takes_no_pen(desk, person):
 
 
 def test_a_directory_without_such_a_memory_says_so(tmp_path):
-    with slapd.running(tmp_path / "slapd") as server, Desk(server).session() as session:
-        with pytest.raises(Refused, match="keeps no changes"):
-            session.history("2026-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00", base="", only=None)
+    with (
+        slapd.running(tmp_path / "slapd") as server,
+        Desk(server).session() as session,
+        pytest.raises(Refused, match="keeps no changes"),
+    ):
+        session.history("2026-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00", base="", only=None)
 
 
 def _a_second_later():

@@ -18,6 +18,7 @@ and never shown):
 - `graph_app_roles`, `graph_grants`, `graph_principals`: what users may do in which applications.
 - `graph_devices` (with `_owners`), `graph_managed` (Intune's view, with `_user`), `graph_recovery_keys`.
 - `graph_drives`: id → a OneDrive, with `_user`, `_permissions`; `graph_rules`: inbox rules, with `_user`, `_hidden`.
+- `graph_audits`: number → one change as the tenant's own audit log tells it; `graph_numbers`: the next one.
 - `graph_log`: number → one request: what was asked by which application, and the answer's status.
 
 Behaviours and which of them are assumptions: docs/sandbox/graph.md.

@@ -24,6 +24,8 @@ class Asked:
     body: Any
     app: str
     roles: Collection[str]
+    app_id: str = ""
+    """Its client id."""
 
     @property
     def query(self) -> Query:

@@ -186,6 +186,7 @@ def _asked(  # noqa: PLR0917 - the parts of a request
         body=body,
         app=str(claims["app_displayname"]),
         roles=claims["roles"],
+        app_id=str(claims["appid"]),
     )
 
 

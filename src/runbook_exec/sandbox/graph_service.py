@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from runbook_exec.sandbox.graph_asked import Answer, Asked
+from runbook_exec.sandbox.graph_audit import Audits
 from runbook_exec.sandbox.graph_cloud import Cloud, stamp
 from runbook_exec.sandbox.graph_consents import Consents
 from runbook_exec.sandbox.graph_devices import Devices
@@ -47,12 +48,13 @@ class Service:
         parts = (Mailboxes, Methods, Roles, Consents, Devices, Drives, Guests)
         for part in (*(each(self.users) for each in parts), self.groups, Teams(self.groups)):
             part.route(self.routes)
+        self.audits = Audits(cloud)
 
     def answer(self, asked: Asked) -> Answer:
         """Do what is asked, all of it or nothing; an error becomes its body."""
         try:
             with self.cloud.shelf.together():
-                return self._handler(asked)()
+                return self.audits.kept(asked, self._handler(asked))
         except Refusal as refusal:
             return self.refused(refusal)
 
@@ -91,6 +93,8 @@ class Service:
                 return self._of_deleted(asked.method, tuple(rest))
         if asked.method != "GET":
             return None
+        if asked.path == ("auditLogs", "directoryAudits"):
+            return (self.audits.collection,)
         if tuple(part.lower() for part in asked.path) == _POLICY:
             return (self.passes.policy,)
         tenancy = self.tenancy

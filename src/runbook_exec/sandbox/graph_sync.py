@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from runbook_exec.sandbox.graph_audit import Audits
 from runbook_exec.sandbox.graph_cloud import GROUPS, USERS, Body, Cloud, addresses, stamp
 from runbook_exec.sandbox.graph_licensing import Licensing
 
@@ -20,6 +21,7 @@ class SyncInbox:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud, self.licensing = cloud, Licensing(cloud)
+        self.audits = Audits(cloud)
 
     def put_user(self, anchor: str, attributes: Mapping[str, Any]) -> Body:
         """Create or update the user of this anchor; cloud-only properties stay as they are."""
@@ -36,14 +38,19 @@ class SyncInbox:
         }
         if known is None:
             del wanted["id"]
-            return self.cloud.add_user(wanted)
-        return self.cloud.keep(USERS, known, wanted)
+            made = self.cloud.add_user(wanted)
+            self.audits.synced(None, made)
+            return made
+        kept = self.cloud.keep(USERS, known, wanted)
+        self.audits.synced(known, kept)
+        return kept
 
     def remove_user(self, anchor: str) -> None:
         """The object left the sync's scope: its cloud user is soft-deleted."""
         known = self.cloud.anchored(anchor)
         if known is not None:
             self.cloud.soft_delete(known["id"])
+            self.audits.synced(known, None)
 
     def put_group(self, anchor: str, attributes: Mapping[str, Any], members: Iterable[str]) -> Body:
         """Create or update a synced group; `members` are ids of cloud users and groups."""
@@ -57,9 +64,11 @@ class SyncInbox:
         if known is None:
             group = self.cloud.add_group(wanted, members=members)
             touched = set(group["_members"])
+            self.audits.synced(None, group)
         else:
             group = self.cloud.keep(GROUPS, known, {**known, **wanted, "_members": list(members)})
             touched = set(group["_members"]) ^ set(known["_members"])
+            self.audits.synced(known, group)
         if group.get("_licences"):
             for member in touched:
                 self.licensing.inherit(member)

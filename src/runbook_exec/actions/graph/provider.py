@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from runbook_exec.action import Finding, Rights
+from runbook_exec.actions.graph.audits import AUDIT_LOG
 from runbook_exec.actions.graph.connection import parsed
 from runbook_exec.actions.graph.message import path
 from runbook_exec.actions.graph.session import Session
@@ -21,8 +22,9 @@ BASIS = (
     "OnPremDirectorySynchronization.Read.All",
     "MailboxSettings.Read",
     "OrgContact.Read.All",
+    "AuditLog.Read.All",
 )
-"""What reading takes in every runbook; never called too much."""
+"""What reading takes in every runbook, and `runbook reconcile`; never called too much."""
 NEVER = (
     "Directory.ReadWrite.All",
     "Mail.ReadWrite",
@@ -136,6 +138,8 @@ def _measured(granted: list[str], rights: Rights) -> Iterator[Finding]:
                 what=f"the permission {role} is more than these runbooks need",
                 next_move=f"remove {role} in Entra, or keep it for a reason that you can tell an auditor",
             )
+    if not rights.apply and not _met(AUDIT_LOG, granted):
+        yield Finding(ok=True, what=f"without {AUDIT_LOG}, `runbook reconcile` cannot read the audit log")
     if not lacking:
         yield Finding(ok=True, what=f"all {len(needs)} permissions that the runbooks need are there")
 

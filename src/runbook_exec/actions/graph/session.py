@@ -8,11 +8,12 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from runbook_exec.action import Context
-from runbook_exec.actions.graph import reading
+from runbook_exec.actions.graph import audits, reading
 from runbook_exec.actions.graph.connection import of_its_own
 from runbook_exec.actions.graph.message import CONFLICT, Message, Reply, trouble
 from runbook_exec.change import Json, Ref, State
 from runbook_exec.errors import NoPen, Unreachable
+from runbook_exec.far_log import FarLog
 
 if TYPE_CHECKING:
     from runbook_exec.actions.graph.wire import Wire
@@ -61,6 +62,14 @@ class Session:
             yield
         finally:
             self._permitted = before
+
+    def history(self, since: str, until: str, *, base: str, only: Sequence[str] | None) -> FarLog:
+        """What the tenant's audit log tells; see `far_log.Rememberer`. A directory's `base` says nothing here."""
+        asked = audits.request(since, until)
+        reply = self._whole(self.wire.ask(asked, patience=READ_PATIENCE))
+        if not reply.ok:
+            raise trouble(asked, reply)
+        return audits.log(reply.body["value"], only)
 
     def get(self, path: str) -> Json:
         """A read outside of the usual kinds; None where it does not exist."""
