@@ -125,3 +125,6 @@ EXIT_WAITING = 10
 
 EXIT_IN_DOUBT = 11
 """An effect was begun and nobody knows whether it happened; a person decides."""
+
+EXIT_OUTSIDE = 9
+"""Something was changed outside of the journal; `runbook reconcile` lists it."""

@@ -79,7 +79,7 @@ def gather(
 ) -> Report:
     """The whole report. Reads the journal and the people file, nothing else."""
     hours = working_time.read(app.project.settings.get("working_time", {}), where=FILE)
-    first, end = _bounds(since, until, hours)
+    first, end = bounds(since, until, hours)
     client = app.project.client
     inside = [begun(event) for event in app.store.first_events(client, first, end)]
     happenings = source.happenings()
@@ -117,7 +117,7 @@ def gather(
     )
 
 
-def _bounds(since: date, until: date, hours: WorkingTime) -> tuple[str, str]:
+def bounds(since: date, until: date, hours: WorkingTime) -> tuple[str, str]:
     """The period as the journal writes times: from the first midnight to the one after the last day."""
     midnights = (
         datetime.combine(day, datetime.min.time(), hours.zone) for day in (since, until + timedelta(days=1))

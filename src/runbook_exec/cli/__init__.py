@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("evidence:evidence", "Write what an auditor asks for: population, sample, departures."),
     "review": ("review:review", "Draft the blameless report on a run."),
     "blackbox": ("blackbox:blackbox", "The signed record: verify, export, its key."),
+    "reconcile": ("reconcile:reconcile", "Hold the far sides' own logs against the journal."),
     "doctor": ("checkup:doctor", "Check each connection and the rights it needs."),
     "init": ("shelf:init", "Make a project folder with the runbook library."),
     "sandbox": ("rehearse:sandbox", "The rehearsal company: start, stop, reset, faults, demo."),
@@ -86,7 +87,8 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
     \b
     Exit codes: 0 done (or nothing to change) · 2 wrong command line · 3 invalid runbook, input or
     setting · 4 a far side is unreachable or refuses us · 5 a step failed · 6 refused (guard, drift)
-    · 7 somebody else works on it · 8 the journal cannot be written · 10 waiting · 11 in doubt
+    · 7 somebody else works on it · 8 the journal cannot be written · 9 changes outside were found
+    · 10 waiting · 11 in doubt
     """
     ctx.ensure_object(dict)["debug"] = debug
 

@@ -1,4 +1,4 @@
-"""evidence, reconcile: what an auditor asks for."""
+"""evidence: what an auditor asks for about a control."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import click
 from runbook_exec.cli import options
 from runbook_exec.visible import visible
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
+DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command()
-@click.option("--from", "since", type=_DAY, required=True, help="First day of the period.")
-@click.option("--to", "until", type=_DAY, required=True, help="Last day of the period.")
+@click.option("--from", "since", type=DAY, required=True, help="First day of the period.")
+@click.option("--to", "until", type=DAY, required=True, help="Last day of the period.")
 @click.option(
     "--control",
     type=click.Choice(["joiner", "leaver", "access", "emergency"]),
@@ -76,7 +76,7 @@ def evidence(
     from runbook_exec.audit.words import Papers
     from runbook_exec.model import Duty
 
-    first, last = _period(since, until)
+    first, last = period(since, until)
     app = options.open_app(given)
     source = _source(population, mapping)
     folders.ready(folder)
@@ -89,7 +89,8 @@ def evidence(
     click.echo(visible(f"{folder}: {', '.join(names)}"))
 
 
-def _period(since: datetime, until: datetime) -> tuple[date, date]:
+def period(since: datetime, until: datetime) -> tuple[date, date]:
+    """The days of a period, the last one included."""
     from runbook_exec.errors import Invalid
 
     if until < since:

@@ -137,7 +137,7 @@ class Audits:
 
     def _note(self, act: _Act, asked: Asked, before: Body | None, after: Body | None) -> None:
         by = {"app": {"appId": asked.app_id, "displayName": asked.app, "servicePrincipalId": None,
-                      "servicePrincipalName": None}, "user": None}  # fmt: skip
+                      "servicePrincipalName": None}}  # fmt: skip
         thing = after or before or {}
         if act in {_JOIN, _LEAVE}:
             members = _members(before) ^ _members(after)
