@@ -208,7 +208,7 @@ def test_a_file_of_another_shape_is_read_by_a_mapping(office):
 def test_the_papers_are_german_too(office):
     granted(office, "77")
     folder, said = evidence(office, "--lang", "de")
-    assert said.out.startswith("Zugriffe: 1 Fälle")
+    assert said.out.startswith("Zugriffe: 1 in der Grundgesamtheit")
     assert {row["Ergebnis"] for row in rows(folder, "lines")} == {"wie geplant"}
     assert '<html lang="de">' in (folder / "evidence.html").read_text()
 

@@ -19,12 +19,15 @@ _HEADINGS = {
 def lines(found: Reconciled, text: Papers) -> Iterator[str]:
     """The text for a terminal: the changes, then the sums, then what cannot be seen."""
     say = text.either
+    by_object: dict[tuple[str, str], list[Outside]] = {}
     for each in found.outside:
-        yield f"{clock(each.change.at)}  {_sentence(each, text)}"
-        yield f"    {each.change.object}"
-        note = _note(each, text)
-        if note:
-            yield f"    {note}"
+        by_object.setdefault((each.change.side, each.change.object), []).append(each)
+    for (side, name), some in by_object.items():
+        yield f"{name} [{side}]"
+        for each in some:
+            yield f"  {clock(each.change.at)}  {_sentence(each, text)}"
+            if note := _note(each, text):
+                yield f"      {note}"
     if found.outside:
         yield ""
     yield summary(found, text)
@@ -42,10 +45,10 @@ def summary(found: Reconciled, text: Papers) -> str:
     outside, held = len(found.outside), found.held
     sides = ", ".join(found.sides) or text["none"]
     return text.either(
-        f"{found.environment}, {found.since} – {found.until}, read: {sides}: {outside} changes outside of the journal, "
-        f"{held.explained} explained by {found.runs} runs, {held.synced} by the directory synchronisation",
-        f"{found.environment}, {found.since} – {found.until}, gelesen: {sides}: {outside} Änderungen außerhalb des "
-        f"Journals, {held.explained} durch {found.runs} Läufe erklärt, {held.synced} durch den Verzeichnisabgleich",
+        f"{found.environment}, {found.since} – {found.until}, read: {sides}: {outside} outside of the journal, "
+        f"{held.explained} explained by runs ({found.runs}), {held.synced} by the directory synchronisation",
+        f"{found.environment}, {found.since} – {found.until}, gelesen: {sides}: {outside} außerhalb des Journals, "
+        f"{held.explained} durch Läufe ({found.runs}) erklärt, {held.synced} durch den Verzeichnisabgleich",
     )
 
 
@@ -53,7 +56,7 @@ def _sentence(each: Outside, text: Papers) -> str:
     change = each.change
     who = change.by or text.either("by somebody", "von jemandem")
     value = f" {change.value}" if change.value else ""
-    return f"[{change.side}] {change.what} – {change.how}{value} ({who})"
+    return f"{change.what}: {change.how}{value} ({who})"
 
 
 def _note(each: Outside, text: Papers) -> str:

@@ -41,7 +41,10 @@ def page(report: Report, tables: Mapping[str, Table], digests: Mapping[str, str]
 def summary(report: Report, text: Papers) -> str:
     """The report in one line."""
     total, examined = len(report.census.items), len(report.examined)
-    parts = [f"{total} {text['items']}", f"{examined} {text['examined'].lower()}"]
+    parts = [
+        text.either(f"{total} in the population", f"{total} in der Grundgesamtheit"),
+        text.either(f"{examined} examined", f"{examined} geprüft"),
+    ]
     if report.has_source:
         parts.append(text.either(f"{report.without_run} without a run", f"{report.without_run} ohne Lauf"))
         parts.append(
@@ -97,8 +100,9 @@ def _about(one: Examined, text: Papers) -> Iterator[tuple[str, str]]:
         yield text["due"], clock(timing.due.isoformat())
         what = text["locked"] if one.item.event and one.item.event.duty == "leaver" else text["done at"]
         yield what, clock(timing.at) or text["not yet"]
-        yield text["calendar"], span(timing.calendar)
-        yield text["working"], span(timing.working)
+        if timing.tells:
+            yield text["calendar"], span(timing.calendar)
+            yield text["working"], span(timing.working)
     if one.glass:
         yield from _glass(one.glass, text)
 

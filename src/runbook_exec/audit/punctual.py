@@ -37,6 +37,11 @@ class Timing:
     missing: str = ""
     """Why there is no such moment."""
 
+    @property
+    def tells(self) -> bool:
+        """The time between says something: it is so, or it should be by now."""
+        return bool(self.at) or self.calendar > timedelta()
+
 
 def punctuality(
     duty: Duty, item: Item, main: Journalled, hours: WorkingTime, as_of: datetime

@@ -89,8 +89,8 @@ def _items(report: Report, text: Papers) -> Iterator[tuple[str, ...]]:
             (
                 clock(timing.due.isoformat()),
                 clock(timing.at) or timing.missing or text["not yet"],
-                span(timing.calendar),
-                span(timing.working),
+                span(timing.calendar) if timing.tells else "",
+                span(timing.working) if timing.tells else "",
                 text["yes"] if timing.late or timing.missing else text["no"],
             )
             if timing

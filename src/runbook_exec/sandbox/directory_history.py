@@ -53,6 +53,18 @@ def _changed(draft: Entry, before: Entry | None) -> Iterator[str]:
         yield "name"
 
 
+def backdate(entry: Entry, since: str, time: str) -> None:
+    """Let what happened to an entry since a moment have happened at `time` instead (both ISO 8601, to the second)."""
+
+    def then(at: str) -> str:
+        return time if at >= since else at
+
+    entry.history = {name: [version, then(at), usn] for name, (version, at, usn) in entry.history.items()}
+    for targets in entry.link_history.values():
+        for target, (version, made, at, usn, gone) in targets.items():
+            targets[target] = [version, then(made), then(at), usn, gone]
+
+
 def attributes(entry: Entry, dsa: str) -> list[str]:
     """One value for each attribute."""
     return [
