@@ -102,10 +102,10 @@ def test_a_new_entry_explains_all_that_it_came_with():
     assert held(events, far("entry", object="x"), far("pwdLastSet", object="x")).explained == 2
 
 
-def membership(joins=True):
+def membership():
     return {
         "action": "ldap.group_members", "target": ANNA, "identity": GUID, "involves": {GROUP: GROUP_ID},
-        "before": {GROUP: not joins}, "after": {GROUP: joins}, "writes": [GROUP],
+        "before": {GROUP: False}, "after": {GROUP: True}, "writes": [GROUP],
     }  # fmt: skip
 
 

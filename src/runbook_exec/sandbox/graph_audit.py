@@ -67,7 +67,36 @@ _OF_USER = {
     "authentication": _Act(
         name="Admin registered security info", category="UserManagement", operation="Update"
     ),
+    "appRoleAssignments": _Act(
+        name="Add app role assignment grant to user", category="UserManagement", operation="Assign"
+    ),
+    "sponsors": _Act(name="Update user", category="UserManagement", operation="Update"),
 }
+_TAKEN_AWAY = {
+    "manager": _Act(name="Remove user manager", category="UserManagement", operation="Update"),
+    "authentication": _Act(name="Admin deleted security info", category="UserManagement", operation="Delete"),
+    "appRoleAssignments": _Act(
+        name="Remove app role assignment from user", category="UserManagement", operation="Unassign"
+    ),
+}
+_ELSEWHERE = {
+    ("PATCH", "devices"): _Act(name="Update device", category="Device", operation="Update"),
+    ("DELETE", "devices"): _Act(name="Delete device", category="Device", operation="Delete"),
+    ("POST", "roleManagement"): _Act(
+        name="Add member to role", category="RoleManagement", operation="Assign"
+    ),
+    ("DELETE", "roleManagement"): _Act(
+        name="Remove member from role", category="RoleManagement", operation="Unassign"
+    ),
+    ("POST", "oauth2PermissionGrants"): _Act(
+        name="Add delegated permission grant", category="ApplicationManagement", operation="Assign"
+    ),
+    ("DELETE", "oauth2PermissionGrants"): _Act(
+        name="Remove delegated permission grant", category="ApplicationManagement", operation="Unassign"
+    ),
+    ("POST", "invitations"): _Act(name="Invite external user", category="UserManagement", operation="Add"),
+}
+"""What is about no user and no group; its target is the last part of the path, or what the answer names."""
 _JOIN = _Act(name="Add member to group", category="GroupManagement", operation="Assign")
 _LEAVE = _Act(name="Remove member from group", category="GroupManagement", operation="Unassign")
 _RESTORE = _Act(name="Restore user", category="UserManagement", operation="Update")
@@ -89,7 +118,9 @@ class Audits:
         if answer.status < 300:
             found = _act(asked)
             made = answer.body if asked.method == "POST" and len(asked.path) == 1 else None
-            if found is not None:
+            if found is not None and found in _ELSEWHERE.values():
+                self._put(found, _by(asked), [_elsewhere(asked, answer)])
+            elif found is not None:
                 self._note(found, asked, before, self._after(before, made))
         return answer
 
@@ -123,7 +154,7 @@ class Audits:
         match path:
             case ("users", key, *_):
                 found = self.cloud.user(key)
-            case ("groups", key, *_):
+            case ("groups" | "teams", key, *_):
                 found = self.cloud.group(key)
             case ("directory", "deletedItems", key, *_):
                 found = self.cloud.shelf.get(DELETED, key)
@@ -136,9 +167,7 @@ class Audits:
         return self.cloud.thing(str(thing["id"])) if thing else None
 
     def _note(self, act: _Act, asked: Asked, before: Body | None, after: Body | None) -> None:
-        by = {"app": {"appId": asked.app_id, "displayName": asked.app, "servicePrincipalId": None,
-                      "servicePrincipalName": None}}  # fmt: skip
-        thing = after or before or {}
+        by, thing = _by(asked), after or before or {}
         if act in {_JOIN, _LEAVE}:
             members = _members(before) ^ _members(after)
             for member in sorted(members):
@@ -178,21 +207,37 @@ class Audits:
 
 def _act(asked: Asked) -> _Act | None:
     match (asked.method, *asked.path):
-        case ("POST", "groups", _, "members", "$ref"):
+        case ("POST", "groups", _, "members", "$ref") | ("POST", "teams", _, "members"):
             return _JOIN
-        case ("DELETE", "groups", _, "members", *_):
+        case ("DELETE", "groups" | "teams", _, "members", *_):
             return _LEAVE
         case ("POST", "directory", "deletedItems", _, "restore"):
             return _RESTORE
         case ("DELETE", "directory", "deletedItems", _):
             return _PURGE
+        case ("DELETE", "users", _, part, *_):
+            return _TAKEN_AWAY.get(part, _OF_USER.get(part))
         case (_, "users", _, part, *_):
             return _OF_USER.get(part)
         case (method, "users", *_):
             return _USERS.get(method)
         case (method, "groups", *_):
             return _GROUPS.get(method)
+        case (method, first, *_):
+            return _ELSEWHERE.get((method, first))
     return None
+
+
+def _by(asked: Asked) -> dict[str, Any]:
+    names = {"servicePrincipalId": None, "servicePrincipalName": None}
+    return {"app": {"appId": asked.app_id, "displayName": asked.app, **names}}
+
+
+def _elsewhere(asked: Asked, answer: Answer) -> dict[str, Any]:
+    """The target of what is about no user and no group."""
+    body = answer.body or asked.body or {}
+    about = body.get("principalId") or body.get("id") or asked.path[-1]
+    return {"id": str(about), "displayName": None, "type": "Other", "modifiedProperties": []}
 
 
 def _members(body: Body | None) -> set[str]:
