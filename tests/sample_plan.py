@@ -60,6 +60,11 @@ sections:
         uses: memory.mail
         with: {to: crane@example.org, text: come}
         irreversible: a mail cannot be called back
+      - id: mark
+        title: {en: Mark its place, de: Seinen Platz markieren}
+        uses: memory.thing
+        with: {key: "place-{{ machine.id }}", set: {kept: true}}
+        within: {targets: "place-*", attributes: [kept, since]}
       - id: paint
         title: {en: Paint it, de: Sie streichen}
         when: "{{ name == 'grey' }}"

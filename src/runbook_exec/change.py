@@ -175,6 +175,8 @@ class Change:
     """The exact request, for BLIND changes."""
     notes: tuple[str | Words, ...] = ()
     """What a reader must know: what check mode skipped, which assumption was made; as a text or by language."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Groups that somebody joins or leaves by it: the names of each."""
     destructive: bool = False
     blocked: str = ""
     """Why this cannot be applied (no licence left, protected object); the plan refuses to start."""

@@ -146,6 +146,14 @@ def canonical(text: str) -> str:
     return parse(text).canonical
 
 
+def one_spelling(name: str) -> str:
+    """One spelling for one far-side name: a directory name, a UPN, an id."""
+    try:
+        return canonical(name).casefold()
+    except Invalid:
+        return name.strip().casefold()
+
+
 def same_name(one: str, other: str) -> bool:
     """True if two texts name the same entry; a text that is no name equals only itself."""
     try:

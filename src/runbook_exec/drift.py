@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook_exec.change import Json, Nature
-from runbook_exec.plan import Line, Status, gate_body, line_identity
+from runbook_exec.envelope import outside
+from runbook_exec.plan_line import Awaits, Line, Status, gate_body, line_identity
+from runbook_exec.step_plan import NOTHING
 from runbook_exec.values import fits, plain
 
 
@@ -46,6 +48,7 @@ def line_body(line: Line) -> dict[str, Json]:
         "reason": line.reason,
         "awaits": line.awaits.value if line.awaits else None,
         "needs": line.needs,
+        "may_skip": line.may_skip,
     }
 
 
@@ -58,12 +61,16 @@ def drift(approved: Mapping[str, Any] | None, now: Line, *, begun: bool = False)
     if approved is None:
         return Drift(what="the plan has no such step", planned=None, found=now.step)
     was = approved["status"]
+    if now.status is Status.SKIP and was in {Status.LATER, Status.GATE}:
+        return None if _may_be_left_out(approved, now) else _other_need(was, now)
+    if beyond := _beyond_limits(approved.get("envelope"), now):
+        return beyond
     if was == Status.LATER:
         return _outside(approved["envelope"], now)
     if Status(was).is_idle or now.status.is_idle:
         if was == now.status:
             return None
-        return Drift(what="whether the step is needed has changed", planned=was, found=now.status.value)
+        return _other_need(was, now)
     if now.status is Status.LATER:
         return Drift(what="a value is missing that was known", planned=was, found=now.reason)
     planned, found = approved["what"], line_identity(now)
@@ -72,6 +79,25 @@ def drift(approved: Mapping[str, Any] | None, now: Line, *, begun: bool = False)
             what="the result is another one", planned=planned.get("outputs"), found=found.get("outputs")
         )
     return _other_arguments(approved, now) or _differences(planned, found, now, begun=begun)
+
+
+def _other_need(was: str, now: Line) -> Drift:
+    return Drift(what="whether the step is needed has changed", planned=was, found=now.status.value)
+
+
+def _may_be_left_out(approved: Mapping[str, Any], now: Line) -> bool:
+    """Whether nobody knew, when it was planned, that there would be something to do."""
+    if now.element is NOTHING:
+        return bool(approved.get("awaits") == Awaits.HOW_OFTEN)
+    return bool(approved.get("may_skip", approved.get("awaits") == Awaits.WHETHER))
+
+
+def _beyond_limits(envelope: Mapping[str, Any] | None, now: Line) -> Drift | None:
+    within = (envelope or {}).get("within")
+    reason = outside(within, now.change) if within and now.change else ""
+    if not reason:
+        return None
+    return Drift(what=f"it lies outside what was allowed: {reason}", planned=within, found=line_identity(now))
 
 
 def _other_arguments(approved: Mapping[str, Any], now: Line) -> Drift | None:
@@ -85,8 +111,6 @@ def _other_arguments(approved: Mapping[str, Any], now: Line) -> Drift | None:
 
 
 def _outside(envelope: Mapping[str, Any], now: Line) -> Drift | None:
-    if now.status is Status.SKIP:
-        return None
     concrete = now.envelope or {}
     if envelope["uses"] == concrete.get("uses") and fits(envelope["with"], concrete.get("with")):
         return None

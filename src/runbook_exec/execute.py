@@ -220,7 +220,7 @@ class _Walk:
     def _refuse_missing(self, step: Step, ended: Mapping[str, StepRecord]) -> None:
         """Raise where an element that was planned is no longer in the list: it would be forgotten."""
         missing = [label for label in self.planned if label.startswith(f"{step.id}[") and label not in ended]
-        if not missing:
+        if not missing or (step.id in ended and ended[step.id].status is StepStatus.SKIPPED):
             return
         what = f"{', '.join(missing)} was planned and is no longer in the list that for_each gives"
         error = {"kind": "drift", "what": what, "planned": missing, "found": sorted(ended, key=_index)}
@@ -234,6 +234,8 @@ class _Walk:
 
     def _line(self, step: Step, line: Line) -> None:
         approved = self.planned.get(line.step) or self.planned.get(step.id)
+        if approved is None and line.status is Status.SKIP:
+            approved = self.planned.get(f"{step.id}[0]")  # the list was known, its `when:` was not
         if line.status is Status.GATE:
             pass_gate(line, approved, self.scribe, self.around.gates)
             return

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
-from runbook_exec.dn import canonical
-from runbook_exec.errors import Invalid
+from runbook_exec.dn import one_spelling
 from runbook_exec.model import Guards
 from runbook_exec.plan_line import Line
 
@@ -39,7 +38,7 @@ def line_refusals(lines: Iterable[Line], protected: Mapping[str, Sequence[str]])
     Whom the environment protects counts for every runbook, whatever the runbook lists.
     Whoever plans a LATER line exactly asks again with the concrete one.
     """
-    untouchable = {_known(name): kind for kind, names in protected.items() for name in names}
+    untouchable = {one_spelling(name): kind for kind, names in protected.items() for name in names}
     for line in lines:
         change = line.change
         if change is None:
@@ -54,16 +53,8 @@ def line_refusals(lines: Iterable[Line], protected: Mapping[str, Sequence[str]])
             yield f"step {line.step!r} would change {touched[name]}, which is protected as {untouchable[name]}"
 
 
-def _known(name: str) -> str:
-    """One spelling for one far-side name: a directory name, a UPN, an id."""
-    try:
-        return canonical(name).casefold()
-    except Invalid:
-        return name.strip().casefold()
-
-
 def _spellings(name: str) -> Iterator[str]:
     """The name, and for a path like /users/anna@…/manager each of its parts."""
-    yield _known(name)
+    yield one_spelling(name)
     if name.startswith("/"):
-        yield from (_known(unquote(part)) for part in name.split("/") if part)
+        yield from (one_spelling(unquote(part)) for part in name.split("/") if part)

@@ -94,6 +94,11 @@ class _Linter:
             return
         for path, text in render.strings(step.args):
             yield from self._expression(text, (*step.path, "with", *path), step, f"{who}, {_dotted(path)}")
+        for path, text in render.strings(step.within):
+            where = (*step.path, "within", *path)
+            yield from self._expression(
+                text, where, replace(step, for_each=""), f"{who}, within.{_dotted(path)}"
+            )
         yield from self._arguments(step, action)
         yield from self._safety(step, action)
         yield from self._deferral(step)

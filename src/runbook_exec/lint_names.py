@@ -155,5 +155,7 @@ def _implies(step: Step, source: Step) -> bool:
 def _read_by(step: Step) -> set[str]:
     """The first part of every name that a step reads, its gate's rule included."""
     rules = [step.gate.rule, *(part.to for _, part in step.gate.later() if part)] if step.gate else []
-    texts = [t for _, t in render.strings([step.args, step.when, step.for_each, *rules]) if "{{" in t]
+    texts = [
+        t for _, t in render.strings([step.args, step.within, step.when, step.for_each, *rules]) if "{{" in t
+    ]
     return {path[0] for text in texts for path in render.names(text)}

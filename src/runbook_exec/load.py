@@ -189,6 +189,7 @@ class _Reader:
             **common,
             uses=raw.get("uses", "people.confirm"),
             args=self._human_args(raw, title) if human else raw.get("with") or {},
+            within=raw.get("within", {}),
             for_each=raw.get("for_each", ""),
             item=raw.get("as", "item"),
             mode=Mode(raw.get("mode", "auto")),

@@ -117,6 +117,8 @@ class Step:
     uses: str = ""
     args: Mapping[str, Json] = field(default_factory=dict)
     when: str = ""
+    within: Mapping[str, Json] = field(default_factory=dict)
+    """Limits that hold whatever its values turn out to be; texts or expressions."""
     for_each: str = ""
     item: str = "item"
     """The name under which `for_each` hands each element to the step."""

@@ -151,6 +151,7 @@ def plan_digest(plan: Plan, key: bytes) -> str:
                     "what": commitment(key, line_identity(line)),
                     "asked": commitment(key, line.envelope),
                     "gate": line.gate and _sealed_gate(line.gate, key),
+                    **({"may_skip": True} if line.may_skip else {}),
                     **({"not_before": commitment(key, line.not_before)} if line.not_before else {}),
                 }
                 for line in plan.lines

@@ -47,9 +47,15 @@ class LineDocument(msgspec.Struct, frozen=True, kw_only=True):
     request: Annotated[Json, Meta(description="the exact request where nothing can be read back")]
     differences: Annotated[list[DifferenceDocument], Meta(description="before and after by attribute")]
     outputs: Annotated[Json, Meta(description="values for later steps, as far as known")]
-    envelope: Annotated[Json, Meta(description="action and arguments; {$deferred: …} is still to come")]
+    envelope: Annotated[
+        Json,
+        Meta(
+            description="action, arguments ({$deferred: …} is still to come) and the limits `within` which it stays"
+        ),
+    ]
     awaits: Annotated[str | None, Meta(description="for later: value, whether or how-often")]
     needs: Annotated[str, Meta(description="for later: the value that decides it")]
+    may_skip: Annotated[bool, Meta(description="true where its `when:` is not known yet")]
     reason: Annotated[str, Meta(description="why it is later, skipped, lost, or partly left alone")]
     gate: Annotated[
         Json,
@@ -140,6 +146,7 @@ def _line(line: Line) -> LineDocument:
         envelope=plain(line.envelope),
         awaits=line.awaits.value if line.awaits else None,
         needs=line.needs,
+        may_skip=line.may_skip,
         reason=line.reason,
         gate=gate_body(line.gate) if line.gate else None,
         not_before=line.not_before,

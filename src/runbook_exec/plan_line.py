@@ -56,13 +56,15 @@ class Line:
     nature: Nature = Nature.WRITES
     change: Change | None = None
     envelope: Mapping[str, Json] | None = None
-    """For LATER: action and arguments, with `$deferred` where a value is still to come."""
+    """Action, arguments (`$deferred` where a value is still to come) and limits: what a LATER line may become."""
     gate: GateRule | None = None
     irreversible: str = ""
     reason: str = ""
     awaits: Awaits | None = None
     """For LATER: what is not known yet, and by `needs` from where."""
     needs: str = ""
+    may_skip: bool = False
+    """Its `when:` is not known yet."""
     not_before: Json = ""
     """The moment before which it is not done, as `almanac.written` writes it; one to come is marked so."""
     args: Any = field(default=None, repr=False, compare=False)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runbook_exec import almanac, duration
-from runbook_exec.change import Certainty, Json, Nature
+from runbook_exec.change import Certainty, Json, Nature, deferred_in
 from runbook_exec.diff import Difference, asked, differences, one_line, shown
 from runbook_exec.model import LANGUAGES, Step
-from runbook_exec.plan import Line, Plan, Status
+from runbook_exec.plan import Awaits, Line, Plan, Status
 from runbook_exec.plan_words import MARKS, Mark, Text, words
+from runbook_exec.values import lost_secrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +175,8 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
         yield one_line(text.awaits(line.awaits, line.needs))
     elif line.reason and not line.status.is_idle and not (line.change and line.change.conflicts):
         yield one_line(line.reason)
+    if line.status is Status.LATER:
+        yield from _limits(line, text)
     if line.status is Status.SKIP:
         yield one_line(f"{text['not needed']}: {step.when}" if step and step.when else line.reason)
     if step and step.parallel and line.status is not Status.SKIP:
@@ -181,6 +184,19 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
         yield f"{text['together']}: {', '.join(together)}" if together else text["together"]
     if line.change:
         yield from (one_line(note if isinstance(note, str) else text.of(note)) for note in line.change.notes)
+
+
+def _limits(line: Line, text: Text) -> Iterator[str]:
+    """What the line may become: what is approved with it."""
+    if line.may_skip and line.awaits is not Awaits.WHETHER:
+        yield text["may skip"]
+    envelope = line.envelope or {}
+    within = envelope.get("within") or {}
+    for kind, names in within.items():
+        yield one_line(text[f"within {kind}"].format(", ".join(names)))
+    open_ones = [value.label for value in deferred_in(lost_secrets(envelope.get("with")))]
+    if open_ones and not within and line.counts:
+        yield one_line(text["within nothing"])
 
 
 def _warnings(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:

@@ -76,7 +76,9 @@ def unknown_secrets(runbook: Runbook, run: Run, inputs: Mapping[str, Any], *, du
 
 def reads(step: Step) -> set[str]:
     """The first part of every name that a step's expressions read."""
-    texts = [text for _, text in render.strings([step.args, step.when, step.for_each]) if "{{" in text]
+    texts = [
+        text for _, text in render.strings([step.args, step.within, step.when, step.for_each]) if "{{" in text
+    ]
     return {path[0] for text in texts for path in render.names(text)}
 
 

@@ -73,6 +73,8 @@ GATE_RULE: dict[str, Any] = {
 GATE_DEFS: dict[str, Any] = {"rule": RULE}
 """For schemas that hold `GATE`."""
 
+_NAMES: dict[str, Any] = {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}]}
+
 NOT_BEFORE: dict[str, Any] = {
     **_TEXT,
     "description": "a day or time before which it is not done, in the project's time zone; "
@@ -88,6 +90,18 @@ STEP_PROPERTIES: dict[str, Any] = {
         "description": "the action, as in ldap.user",
     },
     "with": {"type": "object", "description": "the action's arguments; strings may hold {{ … }}"},
+    "within": {
+        "type": "object",
+        "description": "limits that hold whatever the step's values turn out to be; shown and approved with the plan",
+        "properties": {
+            "base": {**_NAMES, "description": "directory containers (DN) that all it touches lies below"},
+            "targets": {**_NAMES, "description": "how its target is called; * stands for anything"},
+            "groups": {**_NAMES, "description": "groups that somebody may join or leave"},
+            "attributes": {**_NAMES, "description": "attributes that it may read or set"},
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+    },
     "when": {**_EXPRESSION, "description": "do this step only if the expression is true"},
     "not_before": NOT_BEFORE,
     "for_each": {**_EXPRESSION, "description": "do this step once for each element of a list"},

@@ -44,6 +44,7 @@ def kept_line(body: Mapping[str, Any]) -> Line:
         reason=body["reason"],
         awaits=Awaits(body["awaits"]) if body.get("awaits") else None,
         needs=body.get("needs", ""),
+        may_skip=body.get("may_skip", False),
     )
 
 

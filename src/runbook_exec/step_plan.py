@@ -9,6 +9,7 @@ from typing import Any
 from runbook_exec import render
 from runbook_exec.action import Action, find, make_args
 from runbook_exec.change import Certainty, Deferred, Facts, Json, NeedsValue, Ref, deferred_in
+from runbook_exec.envelope import limits, outside
 from runbook_exec.errors import Invalid, RunbookError
 from runbook_exec.known import Read, gather
 from runbook_exec.model import GateRule, Later, Step
@@ -66,10 +67,13 @@ class StepPlanning:
         self.wanted = render.condition(step.when, names, where=self.where) if step.when else True
         if step.not_before and self.wanted is not False:
             self.common["not_before"] = plain(opening(step, names, where=self.where))
+        self.common["may_skip"] = isinstance(self.wanted, Deferred)
+        self.within: dict[str, list[str]] = {}
         self.action: Action[Any] | None = None
         if step.uses and self.wanted is not False:
             self.action = self._found()
             self.common |= {"uses": step.uses, "nature": self.action.nature}
+            self.within = limits(step.within, names, where=self.where)
 
     def _found(self) -> Action[Any]:
         action = find(self.step.uses)
@@ -92,7 +96,7 @@ class StepPlanning:
             yield step.id, elements
             return
         if not elements:
-            yield step.id, _NOTHING
+            yield step.id, NOTHING
         for index, element in enumerate(elements):
             yield f"{step.id}[{index}]", element
 
@@ -129,7 +133,7 @@ class StepPlanning:
             reason = f"if {_named(self.wanted)}" if isinstance(self.wanted, Deferred) else ""
             gate = _rendered_gate(step.gate, self.names, self.where)
             return Line(step=label, status=Status.GATE, gate=gate, reason=reason, **self.common)
-        if element is _NOTHING:
+        if element is NOTHING:
             return Line(step=label, status=Status.SKIP, reason="not needed: its list is empty", **self.common)
         inner = {**self.names, step.item: element} if step.for_each else self.names
         values = render.render(step.args, inner, where=self.where)
@@ -144,7 +148,7 @@ class StepPlanning:
 
     def reads(self, element: Any, seen: Facts) -> Sequence[Ref]:
         """What planning this element is already known to read, without reading."""
-        if self.action is None or self.wanted is not True or element is _NOTHING:
+        if self.action is None or self.wanted is not True or element is NOTHING:
             return ()
         inner = {**self.names, self.step.item: element} if self.step.for_each else self.names
         values = render.render(self.step.args, inner, where=self.where)
@@ -166,20 +170,26 @@ class StepPlanning:
         guess = _first_deferred([change.before, change.after, change.request]) is not None
         if guess and change.certainty is Certainty.EXACT:
             change = replace(change, certainty=Certainty.DEFERRED)
+        if not change.blocked and (reason := outside(self.within, change)):
+            change = replace(change, blocked=f"{reason} (within:)")
         return Line(
             step=label,
             status=Status.SAME if change.is_empty else Status.CHANGE,
             change=change,
-            envelope={"uses": self.step.uses, "with": plain(values)},
+            envelope=self._envelope(values),
             args=args,
             **self.common,
         )
+
+    def _envelope(self, values: Json) -> dict[str, Json]:
+        asked = {"uses": self.step.uses, "with": plain(values)}
+        return {**asked, "within": self.within} if self.within else asked
 
     def _later(self, label: str, values: Json, awaits: Awaits, needed: Deferred) -> Line:
         return Line(
             step=label,
             status=Status.LATER,
-            envelope={"uses": self.step.uses, "with": plain(values)},
+            envelope=self._envelope(values),
             reason=_REASONS[awaits].format(_named(needed)),
             awaits=awaits,
             needs=needed.label,
@@ -187,7 +197,7 @@ class StepPlanning:
         )
 
 
-_NOTHING = object()
+NOTHING = object()
 """Stands for the element of a `for_each` whose list is empty."""
 
 _REASONS = {Awaits.VALUE: "needs {}", Awaits.WHETHER: "if {}", Awaits.HOW_OFTEN: "for each of {}"}

@@ -85,6 +85,7 @@ class GroupMembers(Action[GroupMembersArgs]):
             identity=str(group["id"]),
             involves=ids,
             effects=tuple(effects),
+            groups=((str(group["displayName"]), str(group["id"])),) if after else (),
             writes=tuple(names),
             outputs={"group_id": group["id"]},
             destructive=False in after.values(),

@@ -90,6 +90,7 @@ class GroupOwners(Action[GroupOwnersArgs]):
             identity=str(group["id"]),
             involves={key: users[key].get("id") for key in after},
             effects=_effects(ref, owners, users, after),
+            groups=((title, str(group["id"])),) if after else (),
             writes=_writes(group, users, after),
             outputs={"group_id": group["id"]},
             destructive=False in after.values(),

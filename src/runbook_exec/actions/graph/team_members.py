@@ -106,6 +106,7 @@ class TeamMembers(Action[TeamMembersArgs]):
             identity=str(group["id"]),
             involves=involves,
             effects=(Effect(ref, shown, whole=True),) if after else (),
+            groups=((title, str(group["id"])),) if after else (),
             writes=tuple(names),
             outputs={"team_id": group["id"]},
             destructive=None in after.values(),

@@ -105,6 +105,7 @@ class GroupMembers(Action[GroupMembersArgs]):
                 Effect(target.membership(args.member, name), {"member": joins, "last": False}, whole=True)
                 for name, joins in after.items()
             ),
+            groups=tuple((name,) for name in after),
             writes=tuple(after),
             outputs={
                 "added": [name for name, joins in after.items() if joins],
