@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
-from typing import Any
 
-from runbook_exec.action import Context, find, make_args
-from runbook_exec.app import App, now
+from runbook_exec.app import App
 from runbook_exec.change import Json
 from runbook_exec.decision import Decision
+from runbook_exec.errand import carry_out
 from runbook_exec.errors import RunbookError
 from runbook_exec.people import People
-from runbook_exec.plan import gather
 from runbook_exec.run import Run
 
 
@@ -38,7 +35,7 @@ def alarm(app: App, run: Run, broken: Decision, people: People) -> Iterator[dict
         )
     for name, args in ways:
         try:
-            _done(app, run, name, args)
+            carry_out(app, run, name, args, step=f"glass-{broken.seq}")
         except RunbookError as error:
             yield {"how": name, "ok": False, "what": error.what}
         else:
@@ -57,30 +54,3 @@ def _ticket(run: Run) -> str:
         r.outputs.get("id") for r in run.steps.values() if (r.change or {}).get("action") == "ticket.open"
     ]
     return str(opened[-1]) if opened and opened[-1] else ""
-
-
-def _done(app: App, run: Run, name: str, values: Mapping[str, Any]) -> None:
-    """Carry out one action beside the run's own steps."""
-    action = find(name)
-    assert action is not None
-    args = make_args(action, values, where="broken glass")
-    with app.sessions(write=True) as sessions:
-        change = action.plan(args, gather(action, args, sessions.read))
-        context = Context(
-            client=run.client,
-            run=run.id,
-            step="glass",
-            language=app.desk.language,
-            project=app.project.folder,
-            now=now,
-            deadline=now(),
-            say=lambda text: None,
-            record=lambda body: None,
-            ask=lambda question: None,
-            story=lambda: "",
-        )
-        with (
-            sessions.use(action.provider) as session,
-            session.permit(change.writes) if session else nullcontext(),
-        ):
-            action.apply(session, args, change, context)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runbook_exec import __version__, inputs, recover, undoing
+from runbook_exec import __version__, courier, inputs, recover, undoing
 from runbook_exec.agree import PEOPLE
 from runbook_exec.app import App
 from runbook_exec.change import Nature
@@ -50,7 +50,7 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
         scribe.add(Kind.PLANNED, plan_body(plan))
         scope = app.scope(plan.inputs, run=run, ticket=ticket, requester=app.desk.who)
         ended = _advanced(app, runbook, scribe, scope, lease)
-    return undoing.where_wanted(app, runbook, ended)
+    return courier.deliver(app, undoing.where_wanted(app, runbook, ended))
 
 
 def resume(
@@ -71,7 +71,7 @@ def resume(
             f"step {due!r} of run {run_id} is not put off", next_move="`runbook deferrals` lists them"
         )
     if "undoes" in seen.started:
-        return undoing.go_on(app, run_id, agree=agree)
+        return courier.deliver(app, undoing.go_on(app, run_id, agree=agree))
     with holding(app, acquired(app, run_id)) as lease:
         run = app.run(run_id)
         if run.is_over:
@@ -107,7 +107,7 @@ def resume(
             return scribe.run
         scope.outputs.clear()
         ended = _advanced(app, runbook, scribe, scope, lease)
-    return undoing.where_wanted(app, runbook, ended)
+    return courier.deliver(app, undoing.where_wanted(app, runbook, ended))
 
 
 def resolve(app: App, run_id: str, step: str, *, how: Word, reason: str) -> Run:

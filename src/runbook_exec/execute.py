@@ -23,7 +23,7 @@ from runbook_exec.opening import opening
 from runbook_exec.order import carried_out, is_list
 from runbook_exec.patience import is_waiting, still_waiting, wait_until
 from runbook_exec.perform import perform
-from runbook_exec.plan import Line, Read, Scope, Status, gathered_outputs, plan_again, plan_step
+from runbook_exec.plan import Line, Read, Scope, gathered_outputs, plan_again, plan_step
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, all_but, drifted, error_body
@@ -236,7 +236,7 @@ class _Walk:
         approved = self.planned.get(line.step) or self.planned.get(step.id)
         if approved is None and line.status is Status.SKIP:
             approved = self.planned.get(f"{step.id}[0]")  # the list was known, its `when:` was not
-        if line.status is Status.GATE:
+        if step.gate:
             pass_gate(line, approved, self.scribe, self.around.gates)
             return
         outputs = perform(

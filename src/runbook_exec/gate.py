@@ -57,6 +57,8 @@ class Waiting:
     may: tuple[Person, ...]
     """Who may fill one of them."""
     until: datetime | None = None
+    slots: tuple[tuple[Slot, tuple[Person, ...]], ...] = ()
+    """The same slots, and who may fill each: for whoever says it in another language."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,11 @@ class Refused:
 
     why: str
     expired: bool = False
+    at: datetime | None = None
+    """When it expired."""
+    by: str = ""
+    """Who rejected it, and `said` why."""
+    said: str = ""
 
 
 State = Open | Waiting | Refused
@@ -78,10 +85,11 @@ def decide(
     live = [d for d in decisions if d.seq not in back and _is_about(d, facts)]
     denied = next((d for d in sorted(live, key=lambda d: d.seq) if d.verdict is Verdict.REJECT), None)
     if denied:
-        return Refused(why=f"{_called(denied.person, people)} rejected it: {denied.reason}")
+        name = _called(denied.person, people)
+        return Refused(why=f"{name} rejected it: {denied.reason}", by=name, said=denied.reason)
     until = ends(gate, facts)
     if until is not None and now >= until:
-        return Refused(why=f"it expired at {until:%Y-%m-%d %H:%M} UTC", expired=True)
+        return Refused(why=f"it expired at {until:%Y-%m-%d %H:%M} UTC", expired=True, at=until)
     if people.of_account(facts.requester) is None and not _is_known(facts, people):
         return Refused(why=f"nobody knows who {facts.requester!r} is, who asked for this run")
     glass = next(
@@ -101,8 +109,9 @@ def decide(
     assert best is not None
     missing = [slot for number, slot in enumerate(best[0]) if number not in best[1]]
     may = [p for p in people.humans.values() if places(p, rule, counted, people, facts=facts, now=now)]
-    told = [_missing(slot, [p for p in may if fits(slot, p, people)]) for slot in missing]
-    return Waiting(missing=tuple(told), may=tuple(may), until=until)
+    lacking = tuple((slot, tuple(p for p in may if fits(slot, p, people))) for slot in missing)
+    told = tuple(missing_words(slot, able) for slot, able in lacking)
+    return Waiting(missing=told, may=tuple(may), until=until, slots=lacking)
 
 
 def places(
@@ -189,12 +198,13 @@ def why_not(decision: Decision, people: People, facts: Facts, now: datetime) -> 
     return ""
 
 
-def _missing(slot: Slot, may: Sequence[Person]) -> str:
+def missing_words(slot: Slot, may: Sequence[Person], language: str = "en") -> str:
     """A slot with the names of those who may fill it."""
     names = ", ".join(p.name for p in may[:6]) + (" …" if len(may) > 6 else "")
     if ("person" in slot or "manager_of" in slot) and len(may) == 1:
-        return f"{names} ({slot_words(slot)})"
-    return f"{slot_words(slot)} ({names or 'where nobody is left who may'})"
+        return f"{names} ({slot_words(slot, language)})"
+    nobody = "es ist niemand mehr da, der darf" if language == "de" else "where nobody is left who may"
+    return f"{slot_words(slot, language)} ({names or nobody})"
 
 
 def _glass(decision: Decision, people: People, facts: Facts, now: datetime) -> bool:

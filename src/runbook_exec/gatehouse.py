@@ -16,6 +16,7 @@ from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.gate import Facts, State
 from runbook_exec.model import GateRule
+from runbook_exec.notice import next_time
 from runbook_exec.past import runbook_of
 from runbook_exec.people import NOBODY, People
 from runbook_exec.people_file import parse
@@ -74,6 +75,10 @@ class Gatehouse:
         return gates.decide(
             rule, self.counted(run, gate, people), people, self.facts(run, gate, rule), self.clock()
         )
+
+    def due(self, run: Run, gate: str, rule: GateRule) -> datetime | None:
+        """When the next reminder goes out, others count or are told, or the gate expires."""
+        return next_time(rule, self.facts(run, gate, rule), self.environment.reminders, self.clock())
 
     def facts(self, run: Run, gate: str, rule: GateRule) -> Facts:
         """What the gate has to know about its run."""

@@ -56,6 +56,8 @@ class Kind(StrEnum):
     """Somebody else looked at broken glass afterwards."""
     ALERTED = "gate.alerted"
     """Who was told about broken glass, and how."""
+    TOLD = "gate.told"
+    """Who is told by mail that a gate waits, has waited long or has expired; or whom that did not reach."""
     SKIPPED = "step.skipped"
     ADOPTED = "step.adopted"
     """The world was already as planned; nothing was done."""
@@ -95,6 +97,7 @@ WORDS = frozenset(
         Kind.BROKEN_GLASS,
         Kind.REVIEWED,
         Kind.ALERTED,
+        Kind.TOLD,
         Kind.TAKEN,
         Kind.NOTED,
         Kind.DEFERRED,

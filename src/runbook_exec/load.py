@@ -247,9 +247,15 @@ class _Reader:
             rule=rule,
             expires=length("expires"),
             holds=length("holds"),
+            remind=self._reminders(path, raw),
             fallback=later("fallback"),
             escalate=later("escalate"),
         )
+
+    def _reminders(self, path: Path_, raw: dict[str, Any]) -> tuple[float, ...] | None:
+        if "remind" not in raw:
+            return None
+        return tuple(self._seconds((*path, "remind", n), text) for n, text in enumerate(raw["remind"]))
 
     def _check_rule(self, path: Path_, rule: Mapping[str, Any]) -> None:
         """A count that says nothing or can never be reached, and a rule that nobody understands, are refused."""

@@ -99,6 +99,8 @@ class GateRule:
     """Seconds that it stays open after it opened; where left out, until it expires."""
     fallback: Later | None = None
     """Who may open it too, once it has waited so long."""
+    remind: tuple[float, ...] | None = None
+    """Seconds after which those who may open it are reminded; None: as the environment says."""
     escalate: Later | None = None
     """Who is told too, once it has waited so long; they cannot open it."""
 

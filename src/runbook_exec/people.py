@@ -25,6 +25,10 @@ class Person:
     keys: tuple[str, ...] = ()
     manager: str = ""
     """Any name of whoever leads them; empty: nobody known."""
+    mail: str = ""
+    """Where mails go; empty: to the sign-in name."""
+    language: str = ""
+    """What mails are written in; empty: as the environment says."""
     roles: frozenset[str] = frozenset()
     office: str = ""
     """A confidential office; who holds one is protected from hand-overs and snapshots."""

@@ -92,6 +92,8 @@ def gate_body(gate: GateRule) -> dict[str, Json]:
     body: dict[str, Json] = {"rule": plain(gate.rule), "expires": gate.expires}
     if gate.holds is not None:
         body["holds"] = gate.holds
+    if gate.remind is not None:
+        body["remind"] = list(gate.remind)
     for name, later in (("fallback", gate.fallback), ("escalate", gate.escalate)):
         if later is not None:
             body[name] = {"after": later.after, "to": plain(later.to)}
@@ -108,6 +110,7 @@ def gate_of(body: Mapping[str, Any]) -> GateRule:
         rule=body["rule"],
         expires=body.get("expires"),
         holds=body.get("holds"),
+        remind=tuple(body["remind"]) if "remind" in body else None,
         fallback=later("fallback"),
         escalate=later("escalate"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import JournalError
 from runbook_exec.journal import SCHEMA_VERSION, Event, Kind, check_chain, event_hash
-from runbook_exec.run import Deferral, Note, Run, RunStatus, StepRecord, StepStatus, Wait, Word
+from runbook_exec.run import Deferral, Note, Run, RunStatus, StepRecord, StepStatus, Telling, Wait, Word
 
 
 def replay(events: Iterable[Event]) -> Run:
@@ -67,6 +67,8 @@ def after(run: Run, event: Event) -> Run:
             run = replace(run, waits={**run.waits, body["step"]: _waited(run, event)})
         case Kind.RESUMED | Kind.STOPPED | Kind.DONE | Kind.CANCELLED:
             return _gone_on(run, event)
+        case Kind.TOLD:
+            return replace(run, told=(*run.told, *_told(body)))
         case Kind.UNDOING | Kind.UNDONE:
             return _taken_back(run, event)
         case Kind.TAKEN | Kind.NOTED:
@@ -83,7 +85,8 @@ _MEETS = {Kind.INTENT, Kind.WAITING, Kind.GATE, Kind.CONFIRMED, Kind.FAILED, Kin
 
 def _met(record: StepRecord, event: Event) -> StepRecord:
     """What has ever happened to the step, and since when the run is at it."""
-    since = (record.since or event.at) if event.kind in _MEETS else record.since
+    too_early = event.kind == Kind.WAITING and "due" in event.body and "until" not in event.body
+    since = (record.since or event.at) if event.kind in _MEETS and not too_early else record.since
     return replace(
         record,
         since="" if event.kind in {Kind.REOPENED, Kind.DUE} else since,
@@ -106,6 +109,18 @@ def _gone_on(run: Run, event: Event) -> Run:
     if event.kind == Kind.DONE:
         return replace(run, status=RunStatus.DONE, why=body.get("why", ""), ended_at=event.at)
     return replace(run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at)
+
+
+def _told(body: Mapping[str, Any]) -> Iterator[Telling]:
+    for person in body["to"]:
+        for key in body["keys"]:
+            yield Telling(
+                gate=body["gate"],
+                digest=body["digest"],
+                key=key,
+                person=person,
+                failed=bool(body.get("failed")),
+            )
 
 
 def _handed_on(run: Run, event: Event) -> Run:

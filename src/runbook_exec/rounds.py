@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from runbook_exec import conduct, gate, recover
+from runbook_exec import conduct, courier, gate, recover
 from runbook_exec.app import App, now
 from runbook_exec.errors import Busy, RunbookError
 from runbook_exec.gatehouse import waiting_gates
@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     ADVANCED = "advanced"
     BUSY = "busy"
     """Somebody else works on it."""
+    TOLD = "told"
+    """It waits at a gate, and whoever is to know was told by mail."""
     LEFT = "left"
     """A person has to go on with it."""
     TROUBLE = "trouble"
@@ -73,9 +75,9 @@ def round_of(
 
 def _may_be_due(head: Event, at: datetime) -> bool:
     """Judged by the newest event alone, so that a thousand waiting runs cost one query."""
-    if head.kind != Kind.STOPPED:
+    if head.kind not in {Kind.STOPPED, Kind.TOLD} or (head.kind == Kind.TOLD and "due" not in head.body):
         return True  # something was said since, or its process was killed
-    waits = head.body.get("status") == RunStatus.WAITING
+    waits = head.kind == Kind.TOLD or head.body.get("status") == RunStatus.WAITING
     due = head.body.get("due")
     return bool(waits and due and datetime.fromisoformat(str(due)) <= at)
 
@@ -84,9 +86,35 @@ def _one(app: App, run: Run, at: datetime) -> Told | None:
     """What becomes of one run; None where its time has not come."""
     if app.is_interrupted(run):
         return _interrupted(app, run)
-    if run.status is not RunStatus.WAITING or not (is_due(run, at) or gate_has_moved(app, run)):
+    if run.status is not RunStatus.WAITING:
         return None
-    return _gone_on(app, run)
+    if _at_gates(run):
+        return _gone_on(app, run) if gate_has_moved(app, run) else _told(app, run, at)
+    return _gone_on(app, run) if is_due(run, at) else None
+
+
+def _at_gates(run: Run) -> list[str]:
+    """The gates at which the run waits."""
+    return [label for label in waiting_gates(run) if run.record(label).status is StepStatus.WAITING]
+
+
+def _told(app: App, run: Run, at: datetime) -> Told | None:
+    """Whoever is to be told about a gate that waits; None where nobody is."""
+    told = courier.deliver(app, run, at=at).told[len(run.told) :]
+    if not told:
+        return None
+    reached = sorted({each.person for each in told} - {each.person for each in told if each.failed})
+    missed = sorted({each.person for each in told if each.failed})
+    says = [f"told {', '.join(reached)}"] * bool(reached) + [f"not reached: {', '.join(missed)}"] * bool(
+        missed
+    )
+    return Told(
+        run=run.id,
+        runbook=str(run.started["runbook"]),
+        outcome=Outcome.TROUBLE if missed else Outcome.TOLD,
+        status=run.status.value,
+        says="; ".join(says),
+    )
 
 
 def is_due(run: Run, at: datetime) -> bool:
@@ -99,8 +127,7 @@ def gate_has_moved(app: App, run: Run) -> bool:
     house = app.gatehouse(str(run.started["environment"]))
     return any(
         not isinstance(house.state(run, label, gate_of(run.waits[label].rule)), gate.Waiting)
-        for label in waiting_gates(run)
-        if run.record(label).status is StepStatus.WAITING
+        for label in _at_gates(run)
     )
 
 

@@ -126,6 +126,18 @@ class StepRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Telling:
+    """One thing that one person is told about a gate, under one plan."""
+
+    gate: str
+    digest: str
+    key: str
+    person: str
+    failed: bool
+    """It did not reach them, though it was said before that they are told."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wait:
     """Since when a gate has waited under the present plan, by which rule, and when it opened."""
 
@@ -170,6 +182,8 @@ class Run:
     ended_at: str = ""
     decisions: tuple[Decision, ...] = ()
     """Every word on a gate, those for older plans and those taken back included."""
+    told: tuple[Telling, ...] = ()
+    """What people were told about its gates by mail."""
     waits: Mapping[str, Wait] = field(default_factory=dict)
     """By gate; a new plan begins anew."""
     shown: Mapping[str, Json] = field(default_factory=dict)

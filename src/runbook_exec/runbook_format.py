@@ -65,6 +65,12 @@ GATE_RULE: dict[str, Any] = {
         **RULE["properties"],
         "expires": {**_DURATION, "description": "it stays shut once it has waited so long: 48h"},
         "holds": {**_DURATION, "description": "how long it stays open; until it expires if left out"},
+        "remind": {
+            "type": "array",
+            "items": _DURATION,
+            "maxItems": 10,
+            "description": "after these times whoever may open it is reminded by mail; none: []",
+        },
         "fallback": {**_LATER, "description": "who may open it too, once it has waited so long"},
         "escalate": {**_LATER, "description": "who is told too, once it has waited so long"},
     },

@@ -28,6 +28,12 @@ SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase"})
 
 _NAME = {"type": "string", "minLength": 1}
 _ZONE = {**_NAME, "description": "where days and times of runbooks are: Europe/Berlin; UTC if left out"}
+_REMINDERS: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string", "pattern": duration.PATTERN},
+    "maxItems": 10,
+    "description": "after these times whoever may open a gate is reminded by mail: [1d, 3d]",
+}
 _ENVIRONMENT: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -38,6 +44,7 @@ _ENVIRONMENT: dict[str, Any] = {
         "site": {"type": "object", "description": "values that runbooks read as site.…"},
         "connections": {"type": "object", "additionalProperties": {"type": "object"}},
         "people": {**_NAME, "description": "the file that says who is who: inventory/people.yaml"},
+        "reminders": _REMINDERS,
         "decisions": {"enum": ["any", "signed"], "description": "signed: unsigned decisions do not count"},
         "protected": {
             "type": "object",
@@ -83,6 +90,7 @@ SCHEMA: dict[str, Any] = {
             "additionalProperties": False,
         },
         "decisions": {"enum": ["any", "signed"]},
+        "reminders": _REMINDERS,
         "blackbox": {
             "type": "object",
             "properties": {
@@ -140,6 +148,8 @@ class Environment:
     """The file that says who is who, below the project folder; empty: nobody is known."""
     timezone: str = "UTC"
     """Where the days and times of runbooks are."""
+    reminders: tuple[float, ...] = ()
+    """Seconds after which whoever may open a gate is reminded, where its rule does not say."""
     signed: bool = False
     """Unsigned decisions do not count here."""
     is_rehearsal: bool = False
@@ -238,6 +248,7 @@ class Project:
             connections={**(connections or {}), **body.get("connections", {})},
             protected={k: tuple(v) for k, v in body.get("protected", {}).items()},
             people=body.get("people", self.settings.get("people", "")),
+            reminders=tuple(map(duration.seconds, body.get("reminders", self.settings.get("reminders", ())))),
             signed=body.get("decisions", self.settings.get("decisions", "any")) == "signed",
             is_rehearsal=body.get("kind") == "sandbox" and not body.get("connections"),
         )

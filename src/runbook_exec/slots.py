@@ -76,22 +76,39 @@ def _matched(slots: Sequence[Slot], seated: Mapping[str, Decision], people: Peop
     return {number: seated[seat] for number, seat in sorted(holder.items())}
 
 
-def slot_words(slot: Slot) -> str:
+def slot_words(slot: Slot, language: str = "en") -> str:
     """`thomas.klein@…`, `one of group it-leads`."""
     (kind,) = slot
     name = slot[kind]
     named = f"⟨{name['$deferred']}⟩" if isinstance(name, Mapping) and "$deferred" in name else str(name)
-    if kind in {"person", "manager_of"}:
-        return named if kind == "person" else f"the manager of {named}"
-    return f"one of {kind} {named}"
+    if kind == "person":
+        return named
+    return _SLOTS.get(language, _SLOTS["en"])[kind].format(named)
 
 
-def words(rule: Mapping[str, Json]) -> str:
+_SLOTS = {
+    "en": {"manager_of": "the manager of {}", "group": "one of group {}", "role": "one of role {}"},
+    "de": {
+        "manager_of": "die Führungskraft von {}",
+        "group": "eine Person der Gruppe {}",
+        "role": "eine Person mit der Rolle {}",
+    },
+}
+_JOINTS = {"en": (" and ", " or "), "de": (" und ", " oder ")}
+
+
+def words(rule: Mapping[str, Json], language: str = "en") -> str:
     """A rule in words: `maria@… and 1 of group it-leads`."""
-    for word, joint in (("all", " and "), ("any", " or ")):
+    for word, joint in zip(("all", "any"), _JOINTS.get(language, _JOINTS["en"]), strict=True):
         if word in rule:
-            inner = joint.join(words(part) for part in rule[word])
-            return f"{rule['count']} of ({inner})" if rule.get("count", 1) > 1 else inner
+            inner = joint.join(words(part, language) for part in rule[word])
+            of = "von" if language == "de" else "of"
+            return f"{rule['count']} {of} ({inner})" if rule.get("count", 1) > 1 else inner
     count = rule.get("count", 1)
     slot = {k: v for k, v in rule.items() if k != "count"}
-    return slot_words(slot).replace("one of", f"{count} of") if slot else "nobody named"
+    if not slot:
+        return "niemand genannt" if language == "de" else "nobody named"
+    told = slot_words(slot, language)
+    if language != "de":
+        return told.replace("one of", f"{count} of")
+    return told.replace("eine Person ", f"{count} Personen ", 1) if count > 1 else told

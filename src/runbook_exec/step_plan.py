@@ -130,9 +130,12 @@ class StepPlanning:
                 **self.common,
             )
         if step.gate:
-            reason = f"if {_named(self.wanted)}" if isinstance(self.wanted, Deferred) else ""
             gate = _rendered_gate(step.gate, self.names, self.where)
-            return Line(step=label, status=Status.GATE, gate=gate, reason=reason, **self.common)
+            open_yet: dict[str, Any] = {}
+            if isinstance(self.wanted, Deferred):
+                reason = _REASONS[Awaits.WHETHER].format(_named(self.wanted))
+                open_yet = {"reason": reason, "awaits": Awaits.WHETHER, "needs": self.wanted.label}
+            return Line(step=label, status=Status.GATE, gate=gate, **open_yet, **self.common)
         if element is NOTHING:
             return Line(step=label, status=Status.SKIP, reason="not needed: its list is empty", **self.common)
         inner = {**self.names, step.item: element} if step.for_each else self.names

@@ -34,12 +34,18 @@ class Gates(Protocol):
     def state(self, run: Run, gate: str, rule: GateRule) -> State:
         """Whether a gate is open at this moment."""
 
+    def due(self, run: Run, gate: str, rule: GateRule) -> datetime | None:
+        """When something about a gate that waits changes by itself; None: never."""
+
 
 class NobodyDecides:
     """Every gate stays shut: there is nobody who could open it."""
 
     def state(self, run: Run, gate: str, rule: GateRule) -> State:
         return Waiting(missing=(words(rule.rule),), may=())
+
+    def due(self, run: Run, gate: str, rule: GateRule) -> datetime | None:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from runbook_exec.change import Json
-from runbook_exec.gate import Open, Refused, State, Waiting
+from runbook_exec.gate import Open, Refused, State, Waiting, missing_words
 from runbook_exec.journal import Kind
 from runbook_exec.model import GateRule
-from runbook_exec.plan import Line, Status, gate_body
+from runbook_exec.plan import Awaits, Line, Status, gate_body
 from runbook_exec.run import RunStatus, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop
@@ -23,6 +23,10 @@ def pass_gate(line: Line, planned: Mapping[str, Any] | None, scribe: Scribe, gat
     The rule is the run's own: where what it names is no longer what was planned, that is drift.
     """
     label = line.step
+    if _is_not_needed(line, planned):
+        if scribe.run.record(label).status is not StepStatus.SKIPPED:
+            scribe.add(Kind.SKIPPED, {"step": label, "reason": line.reason})
+        return scribe.listen()
     rule = _as_planned(line, planned, scribe)
     heard = scribe.listen()
     state = gates.state(scribe.run, label, rule)
@@ -31,7 +35,14 @@ def pass_gate(line: Line, planned: Mapping[str, Any] | None, scribe: Scribe, gat
         return heard
     if isinstance(state, Refused):
         raise _turned_away(label, state, scribe)
-    raise _kept_waiting(label, rule, state, scribe)
+    raise _kept_waiting(label, rule, state, scribe, gates)
+
+
+def _is_not_needed(line: Line, planned: Mapping[str, Any] | None) -> bool:
+    """Whether its `when:` is false now, as the plan said or left open."""
+    open_then = planned is not None and planned.get("awaits") == Awaits.WHETHER
+    said_so = planned is not None and planned.get("status") == Status.SKIP
+    return line.status is Status.SKIP and (open_then or said_so)
 
 
 def _as_planned(line: Line, planned: Mapping[str, Any] | None, scribe: Scribe) -> GateRule:
@@ -71,7 +82,7 @@ def _opened(label: str, rule: GateRule, state: Open, scribe: Scribe) -> None:
     scribe.add(Kind.OPENED, body)
 
 
-def _kept_waiting(label: str, rule: GateRule, state: Waiting, scribe: Scribe) -> Stop:
+def _kept_waiting(label: str, rule: GateRule, state: Waiting, scribe: Scribe, gates: Gates) -> Stop:
     record = scribe.run.record(label)
     again = "is open no longer and " if record.status is StepStatus.DONE else ""
     missing = " and ".join(state.missing)
@@ -95,6 +106,7 @@ def _kept_waiting(label: str, rule: GateRule, state: Waiting, scribe: Scribe) ->
         f"the gate {label!r} {reason}",
         next_move=f"{told}; then `runbook resume {scribe.run.id}`",
         kind="gate",
+        due=gates.due(scribe.run, label, rule),
     )
 
 
@@ -111,8 +123,10 @@ def _turned_away(label: str, state: Refused, scribe: Scribe) -> Stop:
     )
 
 
-def words_of(state: State) -> str:
+def words_of(state: State, language: str = "en") -> str:
     """A state in a few words."""
+    if language == "de":
+        return _german(state)
     match state:
         case Open(glass=True):
             return "open, glass broken"
@@ -120,4 +134,20 @@ def words_of(state: State) -> str:
             return "open"
         case Waiting():
             return "waits for " + " and ".join(state.missing)
+    return state.why
+
+
+def _german(state: State) -> str:
+    match state:
+        case Open(glass=True):
+            return "offen durch Notfallöffnung"
+        case Open():
+            return "offen"
+        case Waiting(slots=slots):
+            missing = [missing_words(slot, may, "de") for slot, may in slots] or list(state.missing)
+            return "wartet auf " + " und ".join(missing)
+        case Refused(at=at) if at is not None:
+            return f"abgelaufen am {at:%d.%m.%Y %H:%M} UTC"
+        case Refused(by=by) if by:
+            return f"{by} hat abgelehnt: {state.said}"
     return state.why

@@ -430,3 +430,51 @@ def test_the_path_of_the_people_file_is_shown_where_it_is_wrong(gates):
     assert "'nmae' is not known here" in run.why
     assert "people.yaml" in run.next_move
     assert Path("people.yaml").name in run.next_move
+
+
+LATER_KNOWN = """
+- {id: word, title: {en: W, de: W}, uses: memory.thing, with: {key: a, set: {n: 1}}}
+- {id: ok, when: "{{ word.id == 'nobody' }}", gate: {person: boss@x.example, expires: 2h}}
+- {id: two, title: {en: Two, de: Zwei}, uses: memory.thing, with: {key: b, set: {n: 2}}}
+"""
+
+
+def test_a_gate_that_turns_out_not_to_be_needed_is_passed_and_is_no_drift(gates):
+    runbook = gates.bench.runbook(LATER_KNOWN)
+    run = gates.bench.start(runbook)
+    assert run.status is RunStatus.DONE, run.why
+    assert run.steps["ok"].status is StepStatus.SKIPPED
+    assert gates.bench.far.writes == ["a", "b"]
+
+
+def test_a_gate_that_turns_out_to_be_needed_holds_everything_behind_it(gates):
+    runbook = gates.bench.runbook(LATER_KNOWN.replace("'nobody'", "'id-1'"))
+    run = gates.bench.start(runbook)
+    assert run.status is RunStatus.WAITING
+    assert gates.bench.far.writes == ["a"]
+
+
+def test_a_gate_that_was_planned_as_needed_is_not_skipped_later(gates):
+    gates.bench.site = {"careful": True}
+    runbook = gates.bench.runbook(STEPS.replace("{id: ok,", '{id: ok, when: "{{ site.careful }}",'))
+    assert gates.bench.start(runbook).status is RunStatus.WAITING
+    gates.bench.site = {"careful": False}
+    assert gates.bench.resume(runbook).status is RunStatus.DRIFTED
+    assert gates.bench.far.writes == []
+
+
+def test_the_plan_says_when_it_shows_whether_a_gate_is_needed(gates):
+    from runbook_exec.plan_text import plan_text
+
+    plan = gates.bench.plan(gates.bench.runbook(LATER_KNOWN))
+    assert "ob es nötig ist, zeigt sich mit ⟨word.id⟩" in plan_text(plan, language="de", colour=False)
+
+
+def test_a_run_at_a_gate_says_when_something_about_it_changes_by_itself(gates):
+    steps = STEPS.replace("expires: 2h", "expires: 2h, remind: [1h]")
+    runbook = waiting(gates, steps)
+    began = gates.bench.clock()
+    assert replay(gates.bench.store.events("r1")).due.startswith("2026-03-02T08:00")
+    gates.bench.clock.forward(3601)
+    assert gates.bench.resume(runbook).due.startswith("2026-03-02T09:00")
+    assert gates.bench.clock() > began

@@ -25,12 +25,20 @@ NEEDED = {
     "run": "261124-k7f3m",
     "gate": "approve",
     "reason": "Anna is locked out",
+    "name": "Anna Weiß",
+    "title": "Manager and owners agree",
+    "runbook": "Grant access",
+    "subject": "1012",
+    "requester": "lvogt",
+    "since": "Mon 2026-03-02 09:00 (Europe/Berlin)",
+    "until": "Wed 2026-03-04 09:00 (Europe/Berlin)",
+    "state": "waits for the manager",
 }
 DATED = {"welcome", "access-pass-for-manager"}
 TEMPLATES = sorted(path.name for path in FOLDER.iterdir())
 
 
-def letter(name, language, **values):
+def letter(name, language, /, **values):
     text = (FOLDER / name / f"{language}.txt").read_text()
     html = FOLDER / name / f"{language}.html"
     template = {"text": text, "html": html.read_text() if html.exists() else None}

@@ -205,6 +205,14 @@ def test_lint_finds_a_time_that_can_never_be_one(bench, written, told):
     assert any(told in problem.what for problem in problems), problems
 
 
+def test_a_step_whose_time_has_not_come_is_not_late(bench):
+    from runbook_exec.deadline import late
+
+    runbook = bench.runbook(TWO)
+    run = bench.start(runbook, last_day=DAY)
+    assert list(late(run, runbook, 3600.0, datetime(2026, 4, 29, tzinfo=UTC))) == []
+
+
 def test_a_written_out_day_needs_no_expression(bench):
     runbook = bench.runbook(TWO.replace("\"{{ last_day | plus_days(30) | at('08:00') }}\"", "2026-04-30"))
     assert lint(runbook) == []
