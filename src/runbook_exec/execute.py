@@ -24,6 +24,7 @@ from runbook_exec.order import carried_out, is_list
 from runbook_exec.patience import is_waiting, still_waiting, wait_until
 from runbook_exec.perform import perform
 from runbook_exec.plan import Line, Read, Scope, gathered_outputs, plan_again, plan_step
+from runbook_exec.plan_line import Status
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, all_but, drifted, error_body
