@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from runbook_exec.sandbox import directory, graph, population
+from runbook_exec.sandbox import directory, graph, look_access, population
 from runbook_exec.sandbox.company import edge, load
 from runbook_exec.sandbox.directory import Directory
 from runbook_exec.sandbox.faults import Faults
@@ -264,3 +264,49 @@ def test_14b_and_14c_externals_stay_longer_than_their_contract_and_their_sponsor
     assert world.entry(edge("14b").accounts[0]).enabled
     external, sponsor = edge("14c").accounts
     assert world.entry(external).one("manager") == sponsor.dn
+
+
+def access(world, person):
+    return look_access.access(world.user(person), world.cloud)
+
+
+def test_somebody_who_is_to_leave_has_one_of_everything(world):
+    found = access(world, COMPANY.person("1019"))
+    assert found["signs in with"] == [
+        "password",
+        "microsoftAuthenticator: Telefon von Marco",
+        "phone: +49 202 5550018",
+    ]
+    assert found["applications"] == ["Zeiterfassung (through DYN_Alle_Mitarbeitenden)", "CRM Vertrieb"]
+    assert found["devices"] == [
+        "NB-0119, enabled, managed, recovery key kept",
+        "iPhone von Marco, enabled, managed",
+    ]
+    assert found["inbox rules"] == ["Termine nach Hause (on) → marco.rossi@webmail.example"]
+    assert found["consents"][0].startswith("Notizen überall: ")
+    assert found["OneDrive"].endswith(" GB")
+
+
+def test_some_have_registered_no_second_factor(world):
+    without = [p for p in COMPANY.people if access(world, p)["signs in with"] == ["password"]]
+    assert len(without) == 5
+
+
+def test_roles_come_through_groups_and_guests_have_sponsors(world):
+    assert access(world, COMPANY.person("1046"))["administrator roles"] == ["Helpdesk Administrator"]
+    (guest,) = [u for u in world.cloud.users() if u.get("mail") == "yuki.tanaka@kunde.example"]
+    assert look_access.access(guest, world.cloud)["sponsors"] == ["Siobhán O'Neill"]
+
+
+def test_15a_a_drive_is_there_without_a_licence(world):
+    assert access(world, edge("15a").accounts[0])["OneDrive"] == "7.3 GB"
+
+
+def test_15b_a_laptop_has_no_recovery_key(world):
+    assert access(world, edge("15b").people[0])["devices"] == ["NB-0112, enabled, managed"]
+
+
+def test_15c_a_laptop_has_two_owners(world):
+    for person in edge("15c").people:
+        (device,) = access(world, person)["devices"]
+        assert device.endswith("owners: Tomáš Svoboda and Lucie Černá")

@@ -203,6 +203,7 @@ class Device(Record, frozen=True):
     name: str
     owners: tuple[str, ...]
     recovery_key: bool
+    system: str = "Windows"
 
 
 class InboxRule(Record, frozen=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runbook_exec.errors import Invalid
+from runbook_exec.sandbox import look_access
 from runbook_exec.sandbox.directory import Directory, Found
 from runbook_exec.sandbox.directory_names import fold, parse
 from runbook_exec.sandbox.faults import Faults
@@ -43,7 +44,7 @@ _SHOWN_CLOUD = (
 
 
 def look_person(folder: Path, who: str) -> dict[str, Any]:
-    """By place (directory, cloud, licences, mails, home, tickets): what is there about a person, as plain data.
+    """By place (directory, cloud, licences, access, mails, home, tickets): what is there about a person, as plain data.
 
     `who` is a login, an address or the part before its @, an employee id, or a full name.
     None or an empty list where a place has nothing.
@@ -65,6 +66,7 @@ def look_person(folder: Path, who: str) -> dict[str, Any]:
             "directory": _entry(entry) if entry else None,
             "cloud": _user(user, cloud) if user else None,
             "licences": _licences(user, cloud) if user else [],
+            "access": look_access.access(user, cloud) if user else {},
             "mails": list(_mails(shelf, _addresses(entry, user))),
             "home": list(_homes(folder, sam)) if sam else [],
             "tickets": list(_tickets(folder / DESK / FILE, _called(entry, user))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from runbook_exec.sandbox.belongings import Belongings
 from runbook_exec.sandbox.company import Company
 from runbook_exec.sandbox.company_model import Group, Guest, Person
 from runbook_exec.sandbox.graph_cloud import USERS, Body, Cloud
@@ -37,6 +38,7 @@ class Tenants:
             if group.home == "cloud":
                 self._group(group)
         self._licences()
+        Belongings(self.cloud, self.company, self._ids).hand_out()
 
     def _places(self) -> None:
         """Where each person uses the services; some have it from the directory, one has it nowhere."""
