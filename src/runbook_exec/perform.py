@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runbook_exec.action import Action, find
+from runbook_exec.action import find
 from runbook_exec.agree import agree
 from runbook_exec.attempt import Attempt
 from runbook_exec.change import Nature
@@ -134,7 +134,8 @@ class _Doing(Attempt):
         assert action is not None
         length = allowed(self.step, action.patience(line.args))
         deadline = ends(self.scribe.run.record(self.label), length, self.around.clock())
-        for attempt in range(1, self.step.retry.attempts + 1):
+        attempt = 1
+        while True:
             if self.step.mode is not Mode.AUTO:
                 self.admitted()  # nobody is asked to do what may not be done
             agree(self.step, self.label, action.nature, self.scribe, self.around)
@@ -148,29 +149,36 @@ class _Doing(Attempt):
                 if sent and action.nature in {Nature.BLIND, Nature.HUMAN}:
                     raise self._in_doubt(error.what, error=error) from error
                 passing = isinstance(error, Transient | Unreachable)
-                if not passing or attempt == self.step.retry.attempts:
-                    if sent and (outputs := self._found_done()):
-                        return outputs
+                note = "the first attempt had worked"
+                if passing and attempt < self.step.retry.attempts:
+                    self.around.say(self.label, f"{error.what}; trying again")
+                    self.pause(self._backoff(error, attempt), deadline, error.what)
+                    attempt, line = attempt + 1, self._planned_again()
+                elif sent and (rest := self._rest(line)):
+                    note, line = "there was no answer, but it was done", rest
+                else:
                     raise self._failed(error) from error
-                self.around.say(self.label, f"{error.what}; trying again")
-                self.pause(self._backoff(error, attempt), deadline, error.what)
-                line = self._planned_again(action)
                 if line.status is Status.SAME:
-                    return self.adopted(line, changed=True, note="the first attempt had worked")
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                    return self.adopted(line, changed=True, note=note)
 
-    def _found_done(self) -> Mapping[str, Any] | None:
-        """A write got no answer: look whether it happened. None where it did not, or nobody can tell."""
+    def _rest(self, line: Line) -> Line | None:
+        """A write got no answer: what is left to do. None where nothing of it happened, or nobody can tell.
+
+        Of several writes the lost one is read like a single one, and the run goes on with those after
+        it: that is no second attempt. Each time less is left, so it ends.
+        """
         try:
-            line = self.replan()
+            rest = self.replan()
         except RunbookError:
             return None
-        if line.status is not Status.SAME:
+        if rest.status is not Status.SAME and _parts(rest) >= _parts(line):
             return None
-        return self.adopted(line, changed=True, note="there was no answer, but it was done")
+        return self._checked(rest)
 
-    def _planned_again(self, action: Action[Any]) -> Line:
-        line = self.replan()
+    def _planned_again(self) -> Line:
+        return self._checked(self.replan())
+
+    def _checked(self, line: Line) -> Line:
         self._refuse_drift(line)
         if line.status is not Status.SAME:
             self._refuse_unsafe(line)
@@ -196,3 +204,11 @@ class _Doing(Attempt):
             f"`runbook resolve {self.scribe.run.id} {self.label} done` or `redo`, with --reason",
             kind="in-doubt",
         )
+
+
+def _parts(line: Line) -> int:
+    """How many single values are left to bring about; making or removing the thing itself counts as one."""
+    if line.change is None:
+        return 0
+    before, after = line.change.before, line.change.after
+    return len(after or {}) + (before is None or after is None)
