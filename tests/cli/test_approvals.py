@@ -747,3 +747,16 @@ def test_a_decision_is_asked_for_at_a_terminal(office):
         assert found.code == code, found.err
         assert found.out.index("Access for 77") < found.out.index("Agree to exactly this?")
     assert len([e for e in office.events() if e["kind"] == "gate.decided"]) == 1
+
+
+def test_a_gate_is_told_in_german_where_german_is_spoken(office):
+    office.begin()
+    listed = office("boss", "approvals", "--lang", "de").out
+    assert "betrifft 77, beantragt von mia" in listed
+    assert "wartet auf Boss (boss@x.example) und eine Person der Gruppe owners" in listed
+    assert f"Sie dürfen entscheiden: runbook approve {office.run} approve" in listed
+    told = office.decide("boss", "approve", "--lang", "de").out
+    assert f"Freigabe approve des Laufs {office.run}" in told
+    assert "öffnet mit boss@x.example und eine Person der Gruppe owners" in told
+    assert "eingetragen: Sie: zugestimmt; die Freigabe approve ist jetzt: wartet auf" in told
+    assert "Auf Sie wartet nichts." in office("mia", "approvals", "--mine", "--lang", "de").out

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runbook_exec.cli import options
+from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
 
 
@@ -30,10 +31,12 @@ def page(app: Any, view: Any) -> Iterator[str]:
     plan = kept_plan(run, runbook_of(run), covered(run, view.gate))
     yield plan_text(plan, language=app.desk.language, colour=options.in_terminal(), whole=True)
     yield ""
-    yield click.style(f"Gate {view.gate} of run {run.id}", bold=True)
-    yield f"  asked for by {said(started.get('requester', ''))}, ticket {said(started.get('ticket') or '–')}"
-    yield f"  inputs: {said(json.dumps(started.get('inputs', {}), ensure_ascii=False))}"
-    yield f"  opens with {said(words(view.rule.rule))}; now: {said(words_of(view.state))}"
+    spoken = app.desk.language
+    yield click.style(say(spoken, "gate of", view.gate, run.id), bold=True)
+    yield say(spoken, "gate asked", said(started.get("requester", "")), said(started.get("ticket") or "–"))
+    yield say(spoken, "gate inputs", said(json.dumps(started.get("inputs", {}), ensure_ascii=False)))
+    rule, state = words(view.rule.rule, spoken), words_of(view.state, spoken)
+    yield say(spoken, "gate opens", said(rule), said(state))
     editor = started.get("editor") or {}
     if editor.get("note"):
         yield f"  {said(editor['note'])}"
@@ -45,19 +48,20 @@ def _earlier(app: Any, view: Any) -> Iterator[str]:
     from runbook_exec import gate as gates
     from runbook_exec.decision import Verdict
 
-    house = app.gatehouse(view.run.started["environment"])
+    house, spoken = app.gatehouse(view.run.started["environment"]), app.desk.language
     back = gates.taken_back(view.run.decisions)
     for d in view.run.decisions:
         if d.gate != view.gate or d.verdict in {Verdict.WITHDRAW, Verdict.REVIEW}:
             continue
         void = (
-            (f"taken back: {back[d.seq]}" if d.seq in back else "")
+            (say(spoken, "gate back", back[d.seq]) if d.seq in back else "")
             or gates.why_not(d, view.people, view.facts, house.clock())
             or house.unproven(view.run, d, view.people)
         )
-        acted = f" for {said(d.delegated_for)}" if d.delegated_for else ""
-        line = f"  {d.at[:16].replace('T', ' ')} UTC {said(d.person)}{acted}: {d.verdict.value} ({said(d.way)}), {said(d.reason)}"
-        yield line + (click.style(f"  – void: {said(void)}", fg="red") if void else "")
+        acted = say(spoken, "gate for", said(d.delegated_for)) if d.delegated_for else ""
+        word = say(spoken, f"gate word {d.verdict.value}")
+        line = f"  {d.at[:16].replace('T', ' ')} UTC {said(d.person)}{acted}: {word} ({said(d.way)}), {said(d.reason)}"
+        yield line + (click.style(say(spoken, "gate void", said(void)), fg="red") if void else "")
         if d.digest != view.facts.digest:
             yield from (f"      {said(each)}" for each in _since(app, view, d))
 

@@ -9,6 +9,7 @@ import click
 
 from runbook_exec.cli import options
 from runbook_exec.cli.approval_page import said
+from runbook_exec.cli.words import say
 
 
 @click.command()
@@ -37,19 +38,21 @@ def approvals(*, mine: bool, as_json: bool, **given: Any) -> None:
         )
         return
     for pending in sorted(found, key=lambda p: not p.places):
-        _print_pending(pending)
+        _print_pending(pending, app.desk.language)
+    spoken = app.desk.language
     for debt in debts:
         d = debt.decision
         click.echo(
-            click.style("! ", fg="red") + f"{debt.run.id}  glass broken at {d.gate} by {said(d.person)}"
+            click.style("! ", fg="red") + say(spoken, "gate glass", debt.run.id, d.gate, said(d.person))
         )
         click.echo(f"      {d.at[:16].replace('T', ' ')} UTC: {said(d.reason)}")
-        click.echo(f"      somebody else looks at it: runbook after-review {debt.run.id}")
+        click.echo(say(spoken, "gate look", debt.run.id))
     if not found and not debts:
-        click.echo("Nothing waits for you." if mine else "No gate waits.")
+        click.echo(say(spoken, "gate none mine" if mine else "gate none"))
 
 
-def _print_pending(pending: Any) -> None:
+def _print_pending(pending: Any, spoken: str) -> None:
+    from runbook_exec.slots import words
     from runbook_exec.threshold import words_of
 
     view = pending.view
@@ -57,24 +60,22 @@ def _print_pending(pending: Any) -> None:
     mark = click.style("▸", fg="yellow", bold=True) if pending.places else " "
     click.echo(
         f"{mark} {run.id}  {said(run.started.get('runbook', ''))}  {view.gate}"
-        f"  about {said(run.started.get('subject', ''))}, asked for by {said(run.started.get('requester', ''))}"
+        + say(
+            spoken, "gate about", said(run.started.get("subject", "")), said(run.started.get("requester", ""))
+        )
     )
     until = getattr(view.state, "until", None)
-    shut = f"; shut for good after {until:%Y-%m-%d %H:%M} UTC" if until else ""
-    click.echo(f"      since {wait.since[:16].replace('T', ' ')} UTC: {said(words_of(view.state))}{shut}")
+    shut = say(spoken, "gate shut", f"{until:%Y-%m-%d %H:%M}") if until else ""
+    state = said(words_of(view.state, spoken))
+    click.echo(say(spoken, "gate since", wait.since[:16].replace("T", " "), state) + shut)
     if pending.escalated:
-        click.echo(click.style("      has waited long: " + _escalated_to(view), fg="red"))
+        told = said(words(view.rule.escalate.to, spoken))
+        click.echo(click.style(say(spoken, "gate long", told), fg="red"))
     if pending.places:
         own = pending.places[0] if len(pending.places) == 1 else ""
         person = view.people.humans.get(own)
         acts = "" if person is None or _is_me(view, own) else f" --for {own}"
-        click.echo(f"      you may decide: runbook approve {run.id} {view.gate}{acts}")
-
-
-def _escalated_to(view: Any) -> str:
-    from runbook_exec.slots import words
-
-    return f"{said(words(view.rule.escalate.to))} is to know"
+        click.echo(say(spoken, "gate you may", f"runbook approve {run.id} {view.gate}{acts}"))
 
 
 def _is_me(view: Any, person: str) -> bool:

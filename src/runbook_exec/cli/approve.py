@@ -121,7 +121,8 @@ def withdraw(
     for decision in mine:
         word = Word(verdict=Verdict.WITHDRAW, reason=reason, about=decision.seq, key=_path(key))
         view = decisions.say(app, view, word)
-    _told("taken back", view, as_json=as_json)
+    spoken = app.desk.language
+    _told(say(spoken, "gate said withdraw"), view, spoken, as_json=as_json)
     return 0
 
 
@@ -163,7 +164,9 @@ def decided(verdict: Any, question: str, given: dict[str, Any], played: str = ""
             click.echo(line)
     if not played:
         _seen(view, given)
-    reason = given["reason"] or (click.prompt("Why") if options.in_terminal() else "")
+    reason = given["reason"] or (
+        click.prompt(say(app.desk.language, "gate why")) if options.in_terminal() else ""
+    )
     asks, language = options.in_terminal() and not given["digest"] and not played, app.desk.language
     if asks and not consents(say(language, question), language, enter_is_no=True):
         raise click.Abort
@@ -177,15 +180,9 @@ def decided(verdict: Any, question: str, given: dict[str, Any], played: str = ""
     after = decisions.say(app, view, word)
     if verdict is Verdict.BREAK_GLASS:
         _sound(app, after)
-    _told(
-        _SAID[verdict.value].format(played or "you"),
-        after,
-        as_json=given["as_json"],
-    )
+    who = played or say(language, "gate you")
+    _told(say(language, f"gate said {verdict.value}", who), after, language, as_json=given["as_json"])
     return 0
-
-
-_SAID = {"approve": "{} agreed", "reject": "{} rejected it", "break-glass": "{} broke the glass"}
 
 
 def _placed(view: Any, place: str) -> str:
@@ -220,20 +217,19 @@ def _sound(app: Any, view: Any) -> None:
     from runbook_exec import decisions
     from runbook_exec.alarm import alarm
 
-    broken = view.run.decisions[-1]
+    broken, spoken = view.run.decisions[-1], app.desk.language
     told = list(alarm(app, view.run, broken, view.people))
     for way in told:
         click.echo(
-            f"  {'told' if way['ok'] else 'NOT told'}: {said(way['how'])} {said(way['what'])}", err=True
+            f"  {say(spoken, 'gate told' if way['ok'] else 'gate not told')}: {said(way['how'])} {said(way['what'])}",
+            err=True,
         )
     if not any(way["ok"] for way in told):
-        click.echo(
-            click.style("  Nobody could be told by ticket or mail: tell your team now.", fg="red"), err=True
-        )
+        click.echo(click.style(say(spoken, "gate nobody told"), fg="red"), err=True)
     decisions.note_alert(app, view.run.id, {"gate": view.gate, "broken": broken.seq, "ways": told})
 
 
-def _told(what: str, view: Any, *, as_json: bool) -> None:
+def _told(what: str, view: Any, language: str, *, as_json: bool) -> None:
     from runbook_exec.gate import Open
     from runbook_exec.threshold import words_of
 
@@ -247,9 +243,9 @@ def _told(what: str, view: Any, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    click.echo(f"recorded: {what}; the gate {view.gate} is now: {said(words_of(view.state))}")
+    click.echo(say(language, "gate recorded", what, view.gate, said(words_of(view.state, language))))
     if isinstance(view.state, Open):
-        click.echo(f"  next: runbook resume {view.run.id}")
+        click.echo(say(language, "next", f"runbook resume {view.run.id}"))
 
 
 def _path(key: str | None) -> Path | None:
