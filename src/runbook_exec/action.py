@@ -105,6 +105,10 @@ class Question:
     """Checklist items to be confirmed one by one."""
     reveal: Mapping[str, Secret] = field(default_factory=dict)
     """Secrets shown once, in a terminal only, and never kept."""
+    answer: Mapping[str, Json] | None = None
+    """JSON Schema of what they answer; None: a yes is enough."""
+    expect: tuple[str, ...] = ()
+    """The right answers, where only some are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +117,8 @@ class Answer:
 
     who: str
     text: str = ""
+    value: Json = None
+    """What they answered, where that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +152,8 @@ class Action(ABC, Generic[A]):
     nature: ClassVar[Nature] = Nature.WRITES
     destructive: ClassVar[bool] = False
     """True where it takes something away: lint then wants `undo` or `irreversible`."""
+    hands_out: ClassVar[bool] = False
+    """True where it makes something that somebody can sign in with."""
     undoable: ClassVar[bool] = True
     """False where `undo` always answers `Irreversible`."""
     rereads: ClassVar[bool] = True

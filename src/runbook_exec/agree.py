@@ -75,7 +75,7 @@ def word_given(step: Step, label: str, scribe: Scribe, around: Surroundings) -> 
     """The word that a person's item has already; None where it still has to be asked for."""
     by = scribe.run.record(label).confirmed_by
     enough = len(heard_from(step, label, scribe, around)) >= max(PEOPLE[step.mode], 1)
-    return Answer(who=by[-1]) if enough else None
+    return Answer(who=by[-1], value=scribe.run.record(label).answer) if enough else None
 
 
 def heard_from(step: Step, label: str, scribe: Scribe, around: Surroundings) -> set[str]:

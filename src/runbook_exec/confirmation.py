@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook_exec.agree import PEOPLE
+from runbook_exec.answer import wrong
 from runbook_exec.app import App
-from runbook_exec.change import Nature
-from runbook_exec.errors import Refused
+from runbook_exec.change import Json, Nature
+from runbook_exec.errors import Invalid, Refused
 from runbook_exec.held import taken_up
 from runbook_exec.journal import Kind
 from runbook_exec.model import Mode, Step
 from runbook_exec.past import runbook_of
 from runbook_exec.report import titled
-from runbook_exec.run import Run, StepStatus
+from runbook_exec.run import Run, StepRecord, StepStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,9 @@ class Item:
     """What will be done once it is confirmed; empty for what a person does."""
     text: str
     items: tuple[str, ...]
+    answer: Mapping[str, Json] | None
+    """JSON Schema of what is to be answered; None: a yes is enough."""
+    expect: tuple[str, ...]
     digest: str
     """The plan that it belongs to."""
 
@@ -53,18 +57,24 @@ def look(app: App, run_id: str, label: str = "") -> list[Item]:
     return found
 
 
-def confirm(app: App, run_id: str, item: Item, *, text: str = "") -> Run:
+def confirm(app: App, run_id: str, item: Item, *, text: str = "", answer: Json = None) -> Run:
     """Put the word of whoever sits here on the record. Raises `Refused` where it would not count."""
     with taken_up(app, run_id) as scribe:
         run = scribe.run
-        if run.plan.get("digest") != item.digest or not _waits(run, item.label):
+        if run.plan.get("digest") != item.digest or not _waits(run.record(item.label)):
             raise Refused(
                 "the run has gone on since you looked; nothing was recorded",
                 where=f"run {run_id}",
                 next_move=f"look again: `runbook confirm {run_id}`",
             )
         _refuse_uncounted(app, run, item)
-        return scribe.add(Kind.CONFIRMED, {"step": item.label, "who": scribe.who, "text": text.strip()})
+        body: dict[str, Json] = {"step": item.label, "who": scribe.who, "text": text.strip()}
+        if item.answer is not None:
+            found = wrong(item.answer, item.expect, answer)
+            if found:
+                raise Invalid(f"{item.label!r}: {found}", next_move="look again, and give another answer")
+            body["answer"] = answer
+        return scribe.add(Kind.CONFIRMED, body)
 
 
 def missing(app: App, run: Run, item: Item) -> int:
@@ -107,7 +117,7 @@ def _items(app: App, run: Run) -> list[Item]:
     found = []
     for step in runbook.steps():
         for label, record in run.records_of(step.id).items():
-            if step.gate or step.mode is Mode.AUTO or record.status is not StepStatus.WAITING:
+            if step.gate or step.mode is Mode.AUTO or not _waits(record):
                 continue
             line: Mapping[str, Any] = lines.get(label, {})
             change: Mapping[str, Any] = record.change or line.get("what") or {}
@@ -121,14 +131,17 @@ def _items(app: App, run: Run) -> list[Item]:
                     says="" if human else titled(line.get("says") or {}, language),
                     text=_in(after.get("text", ""), language),
                     items=tuple(_in(point, language) for point in after.get("items", ())),
+                    answer=after.get("answer"),
+                    expect=tuple(after.get("expect", ())),
                     digest=str(run.plan.get("digest", "")),
                 )
             )
     return found
 
 
-def _waits(run: Run, label: str) -> bool:
-    return run.record(label).status is StepStatus.WAITING
+def _waits(record: StepRecord) -> bool:
+    """Whether it waits for somebody; what waits for its time or for a far side does not."""
+    return record.status is StepStatus.WAITING and not record.due
 
 
 def _in(words: Any, language: str) -> str:

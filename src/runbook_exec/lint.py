@@ -17,7 +17,7 @@ from runbook_exec.change import Nature
 from runbook_exec.errors import Invalid, Problems
 from runbook_exec.input_schema import RESERVED
 from runbook_exec.lint_names import Names
-from runbook_exec.model import LANGUAGES, Duty, GateRule, Path, Place, Runbook, Step
+from runbook_exec.model import LANGUAGES, Duty, GateRule, Mode, OnFailure, Path, Place, Runbook, Step
 from runbook_exec.opening import opening
 
 
@@ -102,6 +102,43 @@ class _Linter:
         yield from self._arguments(step, action)
         yield from self._safety(step, action)
         yield from self._deferral(step)
+        yield from self._of_people(step)
+
+    def _of_people(self, step: Step) -> Iterator[Invalid]:
+        """A challenge takes two, and whoever calls is verified before anything is handed out to them."""
+        if step.uses == "people.challenge" and step.mode is not Mode.CHALLENGE:
+            yield self._at(
+                (*step.path, "mode"),
+                f"step {step.id!r} takes two people, whatever mode: says",
+                "remove mode:",
+            )
+        if step.uses == "people.verify_caller" and (step.on_failure is OnFailure.CONTINUE or step.deferrable):
+            yield self._at(
+                step.path,
+                f"step {step.id!r} must keep what is behind it from being done",
+                "remove on_failure: and deferrable:",
+            )
+        if self.runbook.asked_by == "phone" and self._hands_out(step) and not self._verified_before(step):
+            yield self._at(
+                step.path,
+                f"step {step.id!r} hands something out to a caller whom nobody has verified",
+                "add a step that uses people.verify_caller before it, with no when: of its own",
+            )
+
+    @staticmethod
+    def _hands_out(step: Step) -> bool:
+        action = find(step.uses)
+        return bool(step.args.get("reveal")) or (action is not None and action.hands_out)
+
+    def _verified_before(self, step: Step) -> bool:
+        before = takewhile(lambda other: other.id != step.id, self.runbook.steps())
+        return any(
+            other.uses == "people.verify_caller"
+            and not other.for_each
+            and other.when in {"", step.when}
+            and not (other.parallel and other.parallel == step.parallel)
+            for other in before
+        )
 
     def _deferral(self, step: Step) -> Iterator[Invalid]:
         """What is put off gives nothing, so nobody may wait for it."""

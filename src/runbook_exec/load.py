@@ -36,6 +36,14 @@ from runbook_exec.model import (
 
 Path_ = tuple[str | int, ...]
 
+_MODES = {
+    "people.confirm": "read-do",
+    "people.ask": "read-do",
+    "people.verify_caller": "read-do",
+    "people.challenge": "challenge",
+}
+"""Actions that are a person's item by themselves, and how it is confirmed."""
+
 MOST_WAYS = 200
 """A gate that can be opened in more ways than this is understood by nobody."""
 
@@ -101,6 +109,7 @@ class _Reader:
             inputs=inputs,
             subject=data.get("subject", ""),
             ticket=data.get("ticket", "optional"),
+            asked_by=data.get("asked_by", ""),
             guards=Guards(
                 max_changes=guards.get("max_changes", 40), protected=tuple(guards.get("protected", ()))
             ),
@@ -192,7 +201,7 @@ class _Reader:
             within=raw.get("within", {}),
             for_each=raw.get("for_each", ""),
             item=raw.get("as", "item"),
-            mode=Mode(raw.get("mode", "auto")),
+            mode=Mode(raw.get("mode", _MODES.get(raw.get("uses", ""), "auto"))),
             retry=Retry(
                 attempts=retry.get("attempts", 1),
                 backoff=self._seconds((*path, "retry", "backoff"), retry.get("backoff", "2s")),

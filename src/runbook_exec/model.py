@@ -195,6 +195,8 @@ class Runbook:
     """JSON Schema of the inputs, references resolved."""
     subject: str = ""
     ticket: str = "optional"
+    asked_by: str = ""
+    """`phone`: whoever asks may be anybody, so they are verified before anything is handed out."""
     guards: Guards = Guards()
     control: Control = Control()
     description: Words = field(default_factory=dict)

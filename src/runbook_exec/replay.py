@@ -221,7 +221,9 @@ def _step_after(record: StepRecord, event: Event) -> StepRecord:
         case Kind.DRIFTED:
             return replace(record, status=StepStatus.DRIFTED, error=body["error"])
         case Kind.CONFIRMED:
-            return replace(record, confirmed_by=(*record.confirmed_by, body["who"]))
+            return replace(
+                record, confirmed_by=(*record.confirmed_by, body["who"]), answer=body.get("answer")
+            )
         case Kind.REOPENED | Kind.DUE:
             return _pending(record, body["reason"])
         case Kind.RESOLVED if body["how"] == Word.REDO:

@@ -106,6 +106,8 @@ class StepRecord:
     note: str = ""
     attempts: int = 0
     confirmed_by: tuple[str, ...] = ()
+    answer: Json = None
+    """What the last of them answered, where that was asked for."""
     error: Mapping[str, Json] | None = None
     begun_at: str = ""
     ended_at: str = ""

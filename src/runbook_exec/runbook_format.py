@@ -221,6 +221,10 @@ RUNBOOK: dict[str, Any] = {
             "enum": ["required", "create", "optional"],
             "description": "must a ticket be named, does a step open one, or neither",
         },
+        "asked_by": {
+            "enum": ["phone"],
+            "description": "phone: callers are verified before anything is handed out",
+        },
         "subject": {**_TEXT, "description": "who or what the run is about; one run at a time for each"},
         "inputs": {
             "type": "object",

@@ -362,3 +362,27 @@ def test_the_days_of_a_control_are_known_before_any_step():
 def test_only_access_has_an_end():
     head = 'control: {is: joiner, until: "{{ run.id }}"}\n'
     assert any("only access has an end" in each for each in found(thing(), head=head))
+
+
+HANDS_OUT = """
+- {id: word, T, uses: secret.generate, with: {length: 16}}
+- {id: given, T, mode: read-do, with: {reveal: {Password: "{{ word.value }}"}}}
+"""
+VERIFIED = "- {id: known, T, uses: people.verify_caller, with: {person: Anna}MORE}"
+
+
+def test_nothing_is_handed_out_to_a_caller_whom_nobody_verified():
+    (problem,) = found(HANDS_OUT, head="asked_by: phone\n")
+    assert "step 'given' hands something out to a caller whom nobody has verified" in problem
+    assert found(VERIFIED.replace("MORE", "") + HANDS_OUT, head="asked_by: phone\n") == []
+    assert found(HANDS_OUT) == []
+
+
+@pytest.mark.parametrize("more", [", when: '{{ 1 == 2 }}'", ", on_failure: continue", ", deferrable: C"])
+def test_a_verification_that_may_be_left_out_is_none(more):
+    assert found(VERIFIED.replace("MORE", more) + HANDS_OUT, head="asked_by: phone\n")
+
+
+def test_a_challenge_takes_two_whatever_the_step_says():
+    step = "- {id: serial, T, uses: people.challenge, with: {title: x, expect: [a]}, mode: read-do}"
+    assert "takes two people" in found(step)[0]

@@ -12,7 +12,8 @@ import click
 
 from runbook_exec import check, inputs
 from runbook_exec.action import Answer, Question
-from runbook_exec.cli.consent import consents, forget_typed_ahead
+from runbook_exec.answer import wrong
+from runbook_exec.cli.consent import MOST_TRIES, consents, forget_typed_ahead
 from runbook_exec.cli.options import in_terminal
 from runbook_exec.cli.words import say
 from runbook_exec.errors import Invalid
@@ -80,12 +81,33 @@ def ask(question: Question, who: str, language: str) -> Answer | None:
     if question.text:
         click.echo(visible(question.text))
     _show_once(question, language)
+    if question.answer is not None:
+        return answered(question, who, language)
     last = say(language, "all done" if question.items else "is done")
     if all(consents(asked, language) for asked in (*(f"  {visible(i)}" for i in question.items), last)):
         return Answer(who=who)
     click.echo(say(language, "not confirmed"))
     if question.reveal:
         click.echo(say(language, "secrets end"))
+    return None
+
+
+def answered(question: Question, who: str, language: str) -> Answer | None:
+    """An answer that fits; None where they have none."""
+    assert question.answer is not None
+    if options := question.answer.get("enum"):
+        click.echo(say(language, "one of", ", ".join(map(str, options))))
+    forget_typed_ahead()
+    for _ in range(MOST_TRIES):
+        text = click.prompt("  ", prompt_suffix="> ", default="", show_default=False)
+        if not text.strip():
+            break
+        value = inputs.typed(text.strip(), question.answer)
+        found = wrong(question.answer, question.expect, value)
+        if not found:
+            return Answer(who=who, value=value)
+        click.echo(f"  {visible(found)}")
+    click.echo(say(language, "not answered"))
     return None
 
 
@@ -114,4 +136,17 @@ def _height(lines: list[str]) -> int:
 
 def rehearsed(question: Question) -> Answer:
     """The answer of a rehearsal, in which nobody hands over a real laptop."""
-    return Answer(who="rehearsal", text="confirmed by --rehearse; nobody did it")
+    schema = question.answer
+    value = None if schema is None else next(iter(question.expect), _any_of(schema))
+    return Answer(value=value, who="rehearsal", text="confirmed by --rehearse; nobody did it")
+
+
+def _any_of(schema: Mapping[str, Any]) -> Any:
+    """A value that the schema names or that its type suggests."""
+    if "default" in schema:
+        return schema["default"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    number = schema.get("minimum", 1)
+    by_type = {"boolean": True, "integer": number, "number": number}
+    return by_type.get(schema.get("type", "string"), "rehearsed")

@@ -58,10 +58,11 @@ def note(run_id: str, text: tuple[str, ...], environment: str | None) -> None:
 @click.argument("run_id", metavar="RUN")
 @click.argument("step", required=False, default="")
 @click.option("--remark", default="", help="Kept in the record, with your name.")
+@click.option("--answer", metavar="TEXT", help="What you answer, where the item asks for it.")
 @click.option("-y", "--yes", is_flag=True, help="It is so; do not ask. For scripts.")
 @options.environment
 @options.language_option
-def confirm(run_id: str, step: str, *, remark: str, yes: bool, **given: Any) -> int:
+def confirm(run_id: str, step: str, *, remark: str, answer: str | None, yes: bool, **given: Any) -> int:
     """Confirm an item at which a run waits, from any terminal.
 
     Without STEP everything that waits is asked for, one by one. You are whoever started this
@@ -75,23 +76,43 @@ def confirm(run_id: str, step: str, *, remark: str, yes: bool, **given: Any) -> 
     left = 0
     for item in confirmation.look(app, found, step):
         _show(item)
-        if not yes and not options.in_terminal():
+        asked = item.answer is not None
+        if not options.in_terminal() and (answer is None if asked else not yes):
             raise Refused(
-                "nobody is at the terminal to confirm it",
-                next_move=f"at a terminal: runbook confirm {found} {item.label}; a script adds --yes",
+                "nobody is at the terminal to say so",
+                next_move=f"at a terminal: runbook confirm {found} {item.label}; "
+                f"a script adds {'--answer TEXT' if asked else '--yes'}",
             )
-        points = (*(f"  {visible(point)}" for point in item.items), say(language, "is so"))
-        if not yes and not all(consents(asked, language) for asked in points):
-            click.echo(say(language, "not confirmed"))
+        said = _said(item, app.desk, answer, yes=yes)
+        if said is None:
             left += 1
             continue
-        run = confirmation.confirm(app, found, item, text=remark)
+        run = confirmation.confirm(app, found, item, text=remark, answer=said.value)
         missing = confirmation.missing(app, run, item)
         left += missing > 0
         click.echo(say(language, "recorded word") + (say(language, "one more") if missing else ""))
     if not left:
         click.echo(say(language, "next", f"runbook resume {found}"))
     return EXIT_WAITING if left else 0
+
+
+def _said(item: Any, desk: Any, answer: str | None, *, yes: bool) -> Any:
+    """What the person says to an item that was shown; None where they do not confirm it."""
+    from runbook_exec import inputs
+    from runbook_exec.action import Answer, Question
+    from runbook_exec.cli.asking import answered
+
+    language = desk.language
+    if item.answer is not None and answer is not None:
+        return Answer(who=desk.who, value=inputs.typed(answer.strip(), item.answer))
+    if item.answer is not None:
+        question = Question(title=item.title, answer=item.answer, expect=item.expect)
+        return answered(question, desk.who, language)
+    points = (*(f"  {visible(point)}" for point in item.items), say(language, "is so"))
+    if yes or all(consents(asked, language) for asked in points):
+        return Answer(who=desk.who)
+    click.echo(say(language, "not confirmed"))
+    return None
 
 
 def _show(item: Any) -> None:

@@ -155,6 +155,7 @@ _SAID: dict[str, tuple[str, str]] = {
     "given up": ("recorded: {} is never to be done", "festgehalten: {} wird nie erledigt"),
     "late": ("! {}: OVERDUE, should be over by {} UTC", "! {}: ÜBERFÄLLIG, sollte bis {} UTC erledigt sein"),
     "soon late": ("{}: should be over by {} UTC", "{}: sollte bis {} UTC erledigt sein"),
+    "not answered": ("  not answered; the run waits", "  nicht beantwortet; der Lauf wartet"),
     "put off yet": ("  put off:", "  verschoben:"),
     "agree gate": ("Agree to exactly this?", "Genau dem zustimmen?"),
     "reject gate": ("Reject this?", "Das ablehnen?"),

@@ -47,6 +47,7 @@ class AccessPass(Action[AccessPassArgs]):
     """
 
     name = "graph.access_pass"
+    hands_out = True
     rereads = False
     Args = AccessPassArgs
     rights = Rights(

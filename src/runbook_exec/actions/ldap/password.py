@@ -44,6 +44,7 @@ class Password(Action[PasswordArgs]):
     """
 
     name = "ldap.password"
+    hands_out = True
     undoable = False
     rereads = False
     rights = Rights(read=("read users",), apply=("Reset Password", "write pwdLastSet"))

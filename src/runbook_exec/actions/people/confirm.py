@@ -8,16 +8,15 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from runbook_exec.action import Action, Args, Context, Question, register
+from runbook_exec.actions.people.wording import Text, waits, worded
 from runbook_exec.change import Certainty, Change, Evidence, Facts, Irreversible, Nature, Waiting
 from runbook_exec.secret import Secret
 
-_Words = str | dict[str, str]
-
 
 class ConfirmArgs(Args, frozen=True, kw_only=True):
-    title: Annotated[_Words, msgspec.Meta(description="what is to be done, in one line; or one by language")]
-    text: Annotated[_Words, msgspec.Meta(description="how it is done, and what to look out for")] = ""
-    items: Annotated[list[_Words], msgspec.Meta(description="points that are ticked off one by one")] = (
+    title: Annotated[Text, msgspec.Meta(description="what is to be done, in one line; or one by language")]
+    text: Annotated[Text, msgspec.Meta(description="how it is done, and what to look out for")] = ""
+    items: Annotated[list[Text], msgspec.Meta(description="points that are ticked off one by one")] = (
         msgspec.field(default_factory=list)
     )
     reveal: Annotated[
@@ -54,12 +53,12 @@ class Confirm(Action[ConfirmArgs]):
         }
         return Change(
             action=self.name,
-            target=_in(args.title, "en"),
+            target=worded(args.title, "en"),
             before={"confirmed": False},
             after={name: value for name, value in after.items() if value},
             says={
-                "en": f"A person confirms: {_in(args.title, 'en')}",
-                "de": f"Eine Person bestätigt: {_in(args.title, 'de')}",
+                "en": f"A person confirms: {worded(args.title, 'en')}",
+                "de": f"Eine Person bestätigt: {worded(args.title, 'de')}",
             },
             certainty=Certainty.HUMAN,
         )
@@ -67,26 +66,16 @@ class Confirm(Action[ConfirmArgs]):
     def apply(self, session: Any, args: ConfirmArgs, change: Change, ctx: Context) -> Evidence | Waiting:
         answer = ctx.ask(
             Question(
-                title=_in(args.title, ctx.language),
-                text=_in(args.text, ctx.language),
-                items=tuple(_in(item, ctx.language) for item in args.items),
+                title=worded(args.title, ctx.language),
+                text=worded(args.text, ctx.language),
+                items=tuple(worded(item, ctx.language) for item in args.items),
                 reveal=args.reveal,
             )
         )
         if answer is None:
-            return Waiting(reason=_waits(_in(args.title, ctx.language), ctx.language))
+            return Waiting(reason=waits(args.title, ctx.language))
         outputs = {"who": answer.who, "text": answer.text}
         return Evidence(answer=outputs, outputs=outputs)
 
     def undo(self, change: Change, evidence: Evidence) -> Irreversible:
         return Irreversible(reason="a person did it, so a person has to take it back")
-
-
-def _waits(title: str, language: str) -> str:
-    return {"de": f"eine Person muss bestätigen: {title}"}.get(language, f"a person has to confirm: {title}")
-
-
-def _in(words: _Words, language: str) -> str:
-    if isinstance(words, str):
-        return words
-    return words.get(language) or words.get("en") or next(iter(words.values()), "")
