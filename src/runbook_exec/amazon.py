@@ -126,7 +126,15 @@ def in_words(where: str, *, writes: bool = False) -> Iterator[None]:
         yield
     except troubles.ClientError as error:
         raise told(error, where) from error
-    except (troubles.EndpointConnectionError, troubles.ConnectTimeoutError, troubles.SSLError) as error:
+    except troubles.SSLError as error:
+        distrusted = "certificate verify failed" in str(error).casefold()
+        raise Unreachable(
+            f"the line to AWS cannot be trusted or broke: {_short(error)}",
+            where=where,
+            next_move="check endpoint and ca",
+            sent=writes and not distrusted,  # it may have broken after the request went out
+        ) from error
+    except (troubles.EndpointConnectionError, troubles.ConnectTimeoutError) as error:
         raise Unreachable(
             f"AWS does not answer: {_short(error)}",
             where=where,

@@ -23,7 +23,7 @@ LEASE = "60s"
 DEADLINE = "3d"
 ANCHOR_AGE = "24h"
 
-SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase"})
+SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase", "secret_access_key"})
 """Keys of a connection whose values must be references, also as the end of a name: `client_secret`."""
 
 _NAME = {"type": "string", "minLength": 1}
@@ -336,7 +336,7 @@ def looked_up(key: str, value: Json, where: str) -> Json:
 
 
 def _is_secret(key: str | int) -> bool:
-    return isinstance(key, str) and key.lower().rpartition("_")[2] in SECRET_KEYS
+    return isinstance(key, str) and bool({key.lower(), key.lower().rpartition("_")[2]} & SECRET_KEYS)
 
 
 def secret_at(reference: str, where: str) -> Secret:

@@ -24,8 +24,9 @@ def _folder() -> Path:
 def sandbox() -> None:
     """The rehearsal company: Kranich Fördertechnik GmbH, on loopback, with nothing but Python.
 
-    A directory that behaves like Active Directory, a Microsoft Graph double, a mail
-    catcher, a ticket desk and a file server. Its state survives restarts.
+    A directory that behaves like Active Directory, a Microsoft Graph double, an AWS account,
+    a mail catcher, a ticket desk and a file server. Its state survives restarts, but for
+    the AWS account, which begins anew.
     """
 
 

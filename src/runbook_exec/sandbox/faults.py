@@ -31,6 +31,9 @@ KNOWN: dict[str, str] = {
     "mailbox-late": "a mailbox takes this long to appear (seconds=)",
     "sync-stopped": "the hybrid sync does not run",
     "sync-slow": "the hybrid sync runs only every so many seconds (seconds=; the real one: 1800)",
+    "aws-throttled": "AWS answers a request with ThrottlingException",
+    "aws-unavailable": "AWS answers 503",
+    "aws-lost-answer": "AWS does a write and drops the connection before answering",
     "mail-refused": "the mail server refuses a message with 451",
 }
 

@@ -44,7 +44,7 @@ _SHOWN_CLOUD = (
 
 
 def look_person(folder: Path, who: str) -> dict[str, Any]:
-    """By place (directory, cloud, licences, access, mails, home, tickets): what is there about a person, as plain data.
+    """By place (directory, cloud, licences, aws, access, mails, home, tickets): what is there about a person, as plain data.
 
     `who` is a login, an address or the part before its @, an employee id, or a full name.
     None or an empty list where a place has nothing.
@@ -66,6 +66,7 @@ def look_person(folder: Path, who: str) -> dict[str, Any]:
             "directory": _entry(entry) if entry else None,
             "cloud": _user(user, cloud) if user else None,
             "licences": _licences(user, cloud) if user else [],
+            "aws": _aws(shelf, entry, user),
             "access": look_access.access(user, cloud) if user else {},
             "mails": list(_mails(shelf, _addresses(entry, user))),
             "home": list(_homes(folder, sam)) if sam else [],
@@ -150,6 +151,16 @@ def _licences(user: Body, cloud: Cloud) -> list[dict[str, str]]:
         named = [s if s == "direct" else str((cloud.group(s) or {}).get("displayName", s)) for s in sources]
         found.append({"licence": licensing.sku(sku_id)["skuPartNumber"], "from": ", ".join(named)})
     return found
+
+
+def _aws(shelf: Shelf, entry: Found | None, user: Body | None) -> dict[str, Any] | None:
+    """The person's user in AWS and groups in Identity Center; found by login or UPN."""
+    upn = entry.one("userPrincipalName") if entry else user["userPrincipalName"] if user else None
+    names = {fold(str(name)) for name in (upn, entry.one("sAMAccountName") if entry else None) if name}
+    for _, body in shelf.items("aws"):
+        if names & {fold(str(body[key])) for key in ("user", "name") if body[key]}:
+            return {key: value for key, value in body.items() if key != "name"}
+    return None
 
 
 def _addresses(entry: Found | None, user: Body | None) -> set[str]:

@@ -261,6 +261,8 @@ def _within(seconds: float, so: Callable[[], bool]) -> bool:
 
 
 def _address(connection: Mapping[str, Any]) -> str:
+    if "endpoint" in connection:
+        return str(connection["endpoint"])
     if "url" in connection:
         return str(connection["url"])
     return f"{connection['host']}:{connection['port']}" if "host" in connection else ""
