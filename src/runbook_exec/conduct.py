@@ -49,7 +49,7 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
         scribe = pen(app, begun, lease)
         scribe.add(Kind.PLANNED, plan_body(plan))
         scope = app.scope(plan.inputs, run=run, ticket=ticket, requester=app.desk.who)
-        ended = _advanced(app, runbook, scribe, scope, lease)
+        ended = advanced(app, runbook, scribe, scope, lease)
     return courier.deliver(app, undoing.where_wanted(app, runbook, ended))
 
 
@@ -106,7 +106,7 @@ def resume(
         if agree is not None and not _agreed(app, runbook, scribe, scope, agree):
             return scribe.run
         scope.outputs.clear()
-        ended = _advanced(app, runbook, scribe, scope, lease)
+        ended = advanced(app, runbook, scribe, scope, lease)
     return courier.deliver(app, undoing.where_wanted(app, runbook, ended))
 
 
@@ -205,6 +205,7 @@ def _replanned(
     return True
 
 
-def _advanced(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, lease: Lease) -> Run:
+def advanced(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, lease: Lease) -> Run:
+    """Go on with a run that this process holds until it is done or stops."""
     with surroundings(app, runbook, lease) as around:
         return advance(runbook, scribe, scope, around)

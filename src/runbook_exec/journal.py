@@ -38,6 +38,8 @@ class Kind(StrEnum):
     """Somebody else has the run from here on: whom to ask, and who goes on."""
     NOTED = "run.noted"
     """A remark for whoever comes next."""
+    RESCHEDULED = "run.rescheduled"
+    """Dates among the inputs are others now; a new plan follows."""
     UNDOING = "run.undoing"
     """Another run has begun to take this one back; it goes on no more."""
     UNDONE = "run.undone"

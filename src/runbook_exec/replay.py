@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from runbook_exec.change import Json
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.errors import JournalError
 from runbook_exec.journal import SCHEMA_VERSION, Event, Kind, check_chain, event_hash
@@ -67,11 +68,9 @@ def after(run: Run, event: Event) -> Run:
             run = replace(run, waits={**run.waits, body["step"]: _waited(run, event)})
         case Kind.RESUMED | Kind.STOPPED | Kind.DONE | Kind.CANCELLED:
             return _gone_on(run, event)
-        case Kind.TOLD:
-            return replace(run, told=(*run.told, *_told(body)))
         case Kind.UNDOING | Kind.UNDONE:
             return _taken_back(run, event)
-        case Kind.TAKEN | Kind.NOTED:
+        case Kind.TAKEN | Kind.NOTED | Kind.TOLD | Kind.RESCHEDULED:
             return _handed_on(run, event)
     if "step" not in body:
         return run
@@ -111,6 +110,20 @@ def _gone_on(run: Run, event: Event) -> Run:
     return replace(run, status=RunStatus.CANCELLED, why=body["reason"], next_move="", ended_at=event.at)
 
 
+def moved(run: Run, moves: Mapping[str, Json], steps: Iterable[str]) -> Run:
+    """The run with other dates among its inputs, by dotted name, and with these steps to be done again."""
+    given = run.started["inputs"]
+    for name, value in moves.items():
+        given = _with(given, name.split("."), value)
+    again = {label: _pending(run.record(label), "its date was moved") for label in steps}
+    return replace(run, started={**run.started, "inputs": given}, steps={**run.steps, **again})
+
+
+def _with(values: Any, path: Sequence[str], value: Json) -> Json:
+    first, *rest = path
+    return {**values, first: _with(values.get(first) or {}, rest, value) if rest else value}
+
+
 def _told(body: Mapping[str, Any]) -> Iterator[Telling]:
     for person in body["to"]:
         for key in body["keys"]:
@@ -124,9 +137,15 @@ def _told(body: Mapping[str, Any]) -> Iterator[Telling]:
 
 
 def _handed_on(run: Run, event: Event) -> Run:
-    if event.kind == Kind.TAKEN:
-        return replace(run, taken_by=event.who)
-    note = Note(at=event.at, who=event.who, text=str(event.body["text"]))
+    body: Mapping[str, Any] = event.body
+    match event.kind:
+        case Kind.TAKEN:
+            return replace(run, taken_by=event.who)
+        case Kind.TOLD:
+            return replace(run, told=(*run.told, *_told(body)))
+        case Kind.RESCHEDULED:
+            return moved(run, body["moves"], body["steps"])
+    note = Note(at=event.at, who=event.who, text=str(body["text"]))
     return replace(run, notes=(*run.notes, note))
 
 

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("work:plan", "Show exactly what a run would change. Writes nothing."),
     "run": ("work:run", "Plan, show, and do it, with a live checklist."),
     "resume": ("work:resume", "Go on with a run that stopped or waits."),
+    "reschedule": ("reschedule:reschedule", "Move the date that a run's times hang on."),
     "undo": ("undo:undo", "Take back what a run changed, last first."),
     "confirm": ("hand:confirm", "Confirm an item at which a run waits."),
     "take": ("hand:take", "Take a run over from a colleague, and see where it stands."),
