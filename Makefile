@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible refuses a locale that is not UTF-8.
 export LC_ALL ?= C.UTF-8
 
-.PHONY: demo test check lint docs bench crash clean
+.PHONY: demo test check lint docs bench crash proof-blackbox clean
 
 demo: $(VENV)/runtime
 	@$(BIN)/runbook sandbox demo
@@ -31,6 +31,10 @@ bench: $(VENV)/develop
 # Every point at which a run can be killed (about half an hour); ARGS="--points 60 --seed 7" takes a sample.
 crash: $(VENV)/develop
 	$(BIN)/python tests/crash/matrix.py $(ARGS)
+
+# Every attack on the black box at two thousand random places each, in twenty logs (a few minutes).
+proof-blackbox: $(VENV)/develop
+	$(BIN)/python -m pytest tests/blackbox $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -33,7 +33,8 @@ def _other(random: Random, name: str, value: Any) -> Any:
     if name == "at":
         return value.replace("2026", random.choice(["2025", "2027"]))
     if name in {"before", "hash"}:
-        return "".join(random.sample(value, len(value)))
+        at = random.randrange(len(value))
+        return value[:at] + ("1" if value[at] == "0" else "0") + value[at + 1 :]
     return value[:-1] + chr((ord(value[-1]) + 1) % 127) if name != "body" else value.replace("}", ',"x":1}')
 
 

@@ -86,3 +86,17 @@ def test_requests_that_come_together_are_one_burst(load):
     bursts = load("bench_latency").bursts
     assert bursts([10.0, 12.5, 10.01, 12.51, 11.3], gap=0.5) == 3
     assert bursts([], gap=0.5) == 0
+
+
+def test_a_record_is_verified_and_appended_to_in_small(load, monkeypatch):
+    blackbox = load("bench_blackbox")
+    monkeypatch.setattr(blackbox, "EVENTS", 65)
+    monkeypatch.setattr(blackbox, "APPENDS", 120)
+    assert len(list(blackbox.measure())) == 2
+
+
+def test_waiting_runs_are_counted_and_a_long_one_resumed_in_small(load, monkeypatch):
+    waiting = load("bench_waiting")
+    monkeypatch.setattr(waiting, "RUNS", 3)
+    monkeypatch.setattr(waiting, "STEPS", 4)
+    assert [found.within for found in waiting.measure()] == [True, True]
