@@ -79,7 +79,7 @@ def test_requests_are_recorded_and_judged(judge, tmp_path, graph_record):
         with graph.session() as session:
             planned(session, "graph.user", upn="anna.weiss@kranich.example", department="X")
     assert graph_record.complaints() == []
-    assert graph_record.checked == before + 1
+    assert graph_record.checked == before + 2  # the user, and the roles that would forbid it
 
 
 def test_a_wrong_request_fails_the_test_that_sent_it(judge, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from runbook_exec.action import ADDED
@@ -9,6 +11,7 @@ from runbook_exec.actions.ansible import configuration
 from runbook_exec.actions.aws import provider as aws
 from runbook_exec.actions.graph import connection as graph
 from runbook_exec.actions.ldap import connection as ldap
+from runbook_exec.actions.mail.session import MailSession
 from runbook_exec.errors import Invalid
 from runbook_exec.secret import Secret
 from runbook_exec.settings import find_project
@@ -16,7 +19,9 @@ from runbook_exec.settings import find_project
 LDAP = {"url": "ldaps://dc.example", "base": "DC=x", "user": "u@x.example", "password": Secret("p")}
 GRAPH = {"tenant": "t", "client_id": "i", "client_secret": Secret("s")}
 AWS = {"region": "eu-central-1", "profile": "plan", "identity_store": "d-1234567890"}
+MAIL = {"host": "mail.example", "from": "it@x.example"}
 READERS = {
+    "mail": (partial(MailSession, write=False), MAIL),
     "aws": (aws.parsed, AWS),
     "ldap": (ldap.read_connection, LDAP),
     "graph": (graph.parsed, GRAPH),

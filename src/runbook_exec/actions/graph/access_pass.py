@@ -10,7 +10,7 @@ import msgspec
 
 from runbook_exec import duration
 from runbook_exec.action import Action, Args, Context, Rights, register
-from runbook_exec.actions.graph import person
+from runbook_exec.actions.graph import administrator, person
 from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.moment import utc
 from runbook_exec.actions.graph.session import LAG, Session, awaited
@@ -55,6 +55,7 @@ class AccessPass(Action[AccessPassArgs]):
             "User.Read.All",
             ("UserAuthMethod-TAP.Read.All", "UserAuthenticationMethod.Read.All"),
             ("Policy.Read.AuthenticationMethod", "Policy.Read.All"),
+            administrator.RIGHT,
         ),
         apply=(("UserAuthMethod-TAP.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"),),
     )
@@ -67,6 +68,7 @@ class AccessPass(Action[AccessPassArgs]):
     def reads(self, args: AccessPassArgs, facts: Facts) -> Sequence[Ref]:
         user = person.ref(args.user)
         refs = [user, Ref("graph.access_passes", user.key), POLICY]
+        refs.append(administrator.ref(user.key))
         return [*refs, *(_membership(group, user.key) for group in _groups(facts.get(POLICY)))]
 
     def plan(self, args: AccessPassArgs, facts: Facts) -> Change:
@@ -110,7 +112,7 @@ class AccessPass(Action[AccessPassArgs]):
                 else Deferred(THIS, "valid_until"),
             },
             notes=tuple(notes),
-            blocked="; ".join(_why_not(args, policy, facts, user)),
+            blocked=administrator.why_not(facts, key, who) or "; ".join(_why_not(args, policy, facts, user)),
         )
 
     def apply(self, session: Session, args: AccessPassArgs, change: Change, ctx: Context) -> Evidence:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 
 from runbook_exec.action import Action, Args, Context, Rights, register
-from runbook_exec.actions.graph import person
+from runbook_exec.actions.graph import administrator, person
 from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import Session
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, State, narrow, same
@@ -81,7 +81,8 @@ class User(Action[UserArgs]):
     name = "graph.user"
     Args = UserArgs
     rights = Rights(
-        read=("User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All"), apply=("User.ReadWrite.All",)
+        read=("User.Read.All", "GroupMember.Read.All", "OrgContact.Read.All", administrator.RIGHT),
+        apply=("User.ReadWrite.All",),
     )
     outputs: ClassVar[Mapping[str, str]] = {"id": "the user's id", "upn": "the user principal name"}
 
@@ -89,12 +90,12 @@ class User(Action[UserArgs]):
         ref = person.ref(args.upn)
         if ref in facts and facts[ref] is None:
             return (ref, Ref("graph.holder", ref.key))
-        return (ref,)
+        return (ref, administrator.ref(ref.key))
 
     def plan(self, args: UserArgs, facts: Facts) -> Change:
         ref = person.ref(args.upn)
         user = facts.get(ref)
-        return self._new(args, ref, facts) if user is None else self._changed(args, ref, user)
+        return self._new(args, ref, facts) if user is None else self._changed(args, ref, user, facts)
 
     def _new(self, args: UserArgs, ref: Ref, facts: Facts) -> Change:
         key = ref.key
@@ -124,7 +125,7 @@ class User(Action[UserArgs]):
             blocked=f"{key} is held by another object: {', '.join(holder['live'])}" if holder["live"] else "",
         )
 
-    def _changed(self, args: UserArgs, ref: Ref, user: Any) -> Change:
+    def _changed(self, args: UserArgs, ref: Ref, user: Any, facts: Facts) -> Change:
         key = ref.key
         before, after = narrow(user, _given(args))
         who = person.called(user, key)
@@ -144,9 +145,7 @@ class User(Action[UserArgs]):
             )
             if after.get("accountEnabled") is False and person.synced(user)
             else (),
-            blocked=f"{who} is synced from Active Directory, which masters {', '.join(theirs)}: {person.SYNCED_MOVE}"
-            if theirs
-            else "",
+            blocked=_why_not_changed(facts, key, who, theirs) if after else "",
         )
 
     def apply(self, session: Session, args: UserArgs, change: Change, ctx: Context) -> Evidence:
@@ -245,6 +244,15 @@ def _equal(name: str, one: Json, other: Json) -> bool:
     if name == "userPrincipalName" and isinstance(one, str) and isinstance(other, str):
         return one.lower() == other.lower()
     return same(one, other)
+
+
+def _why_not_changed(facts: Facts, key: str, who: str, theirs: list[str]) -> str:
+    """Why nothing of this user is set: an administrator, or somebody whom another side masters."""
+    if theirs:
+        return (
+            f"{who} is synced from Active Directory, which masters {', '.join(theirs)}: {person.SYNCED_MOVE}"
+        )
+    return administrator.why_not(facts, key, who)
 
 
 def _given(args: UserArgs) -> dict[str, Json]:

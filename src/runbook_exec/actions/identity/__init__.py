@@ -20,7 +20,8 @@ class Propose(Action[ProposeArgs]):
     addresses of users, groups, contacts and computers, live *and deleted*; the first free
     one is taken. A deleted account of the same employee number is a rehire: the old names
     come back unless somebody else has them now, and `rehire` says so. Where the number
-    belongs to somebody with quite another name the plan is refused.
+    belongs to somebody with quite another name or stands on several accounts, or deleted
+    objects hide from us, the plan is refused.
 
     Patterns know `{given}`, `{surname}`, `{id}`, and `{given:1}` for the first letter.
     Letters become ASCII by the habit of `language`; a name that mixes look-alike letters of
@@ -56,6 +57,7 @@ class Propose(Action[ProposeArgs]):
         deleted = bool(person and person.get("deleted"))
         exists = bool(person) and not deleted
         stranger = look.stranger()
+        blocked = stranger or look.several() or ("" if exists else look.unknown())
         after = {part: found[part] for part in ("sam", "upn", "mail", "cn", "display_name")}
         outputs = {
             **found,
@@ -73,7 +75,7 @@ class Propose(Action[ProposeArgs]):
             says=_says(found, exists=exists, deleted=deleted),
             outputs=outputs,
             notes=notes,
-            blocked=stranger,
+            blocked=blocked,
         )
 
     def apply(self, session: Any, args: ProposeArgs, change: Change, ctx: Context) -> Evidence:

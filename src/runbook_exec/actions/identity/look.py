@@ -123,6 +123,28 @@ class Look:
             return ""  # a marriage or another spelling leaves one of the names as it was
         return f"employee number {self.args.employee_id} belongs to {called}, and HR says {self.display}"
 
+    def several(self) -> str:
+        """Why nobody can tell whose account is meant: the number stands on more than one. Else empty."""
+        person = self.person or {}
+        if not person.get("others"):
+            return ""
+        names = ", ".join([str(person.get("dn")), *map(str, person["others"])])
+        return (
+            f"employee number {self.args.employee_id} stands on several accounts: {names}; "
+            "take it off those that are not this person's own"
+        )
+
+    def unknown(self) -> str:
+        """Why an empty answer is no answer: deleted objects hide from us. Else empty."""
+        for source in self.args.sources:
+            found = [state for ref, state in self.facts.items() if ref.kind == f"{source}.holder" and state]
+            if any(state.get("deleted_visible") is False for state in found):
+                return (
+                    f"unknown whether {self.display} was here before, or deleted objects hold these names: "
+                    f"no right to see them in {_SIDES[source]} (`runbook doctor` names it)"
+                )
+        return ""
+
     def proposal(self) -> tuple[dict[str, Json], tuple[str, ...]]:
         """The names, and what a reader must know about how they came about."""
         notes = list(names.doubts(self.given, self.surname))
@@ -148,8 +170,6 @@ class Look:
         display = had.get("display_name") or self.display
         if display != self.display:
             notes.append(f"the account is called {display!r}, HR says {self.display!r}")
-        if had.get("others"):
-            notes.append(f"the same employee number stands on {', '.join(had['others'])}")
         nickname = mail.partition("@")[0]
         found = {"sam": sam, "upn": upn, "mail": mail, "mail_nickname": nickname, "cn": cn}
         return {**found, "display_name": display}, tuple(dict.fromkeys(notes))
@@ -199,10 +219,6 @@ class Look:
             for holder in state.get("deleted", ()):
                 taken = taken or not (own or holder == mine)
                 notes.append(f"{value} is held in {side} by a deleted object, {first_value(holder)}")
-            if state.get("deleted_visible") is False:
-                notes.append(
-                    f"unknown whether deleted objects hold these names: no right to see them in {side}"
-                )
         return taken
 
 

@@ -151,7 +151,7 @@ def notes(args: UserArgs, spoken: Dialect) -> tuple[str, ...]:
 def unseen(args: UserArgs, facts: Facts, spoken: Dialect) -> tuple[str, ...]:
     """What cannot be known while deleted entries cannot be seen."""
     asked = [facts[target.holder(value)] for value in (args.sam, args.upn, args.mail) if value]
-    if not spoken.deleted_control or all(state is None or state["deleted_visible"] for state in asked):
+    if all(state is None or state["deleted_visible"] for state in asked):
         return ()
     return (
         "deleted entries cannot be seen: whether this person or these names were there before is unknown",

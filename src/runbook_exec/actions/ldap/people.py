@@ -115,9 +115,12 @@ class People:
 
     @property
     def deleted_visible(self) -> bool:
-        """True only if the container of deleted entries shows itself: an empty answer then means empty."""
+        """True only where an empty answer means empty.
+
+        The container of deleted entries shows itself, or the server keeps none.
+        """
         if self._deleted_visible is None:
-            self._deleted_visible = False
+            self._deleted_visible = not self._tree.dialect.deleted_control
             if self._tree.dialect.deleted_control:
                 found = self._tree.wire.search(
                     f"CN=Deleted Objects,{self._tree.domain}",

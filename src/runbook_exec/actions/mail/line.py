@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import partial
 
-from runbook_exec.action import still_ours
+from runbook_exec.action import ADDED, still_ours
 from runbook_exec.change import Json
 from runbook_exec.errors import Failed, Invalid, NotAllowed, RunbookError, Transient, Unreachable
 from runbook_exec.secret import Secret
@@ -157,6 +157,20 @@ class Line:
                 said, where=self.where, next_move="nothing was sent; `runbook resume` tries again"
             )
         return Failed(said, where=self.where, next_move="nothing was sent; correct it, then `runbook resume`")
+
+
+KEYS = ("host", "port", "security", "ca", "user", "password", "from", "from_name")
+IGNORED = ("planning",)
+"""Already laid over the others where a session only reads."""
+
+
+def check_keys(connection: Mapping[str, Json]) -> None:
+    """Raise where a key is not known: a typing mistake would be a setting that nobody follows."""
+    unknown = sorted(set(connection) - {*KEYS, *IGNORED} - ADDED)
+    if unknown:
+        raise Invalid(
+            f"{unknown[0]!r} is no key of a mail connection", next_move=f"known keys: {', '.join(KEYS)}"
+        )
 
 
 def line_to(connection: Mapping[str, Json]) -> Line:

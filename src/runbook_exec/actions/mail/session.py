@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runbook_exec.action import Finding, Rights
 from runbook_exec.actions.mail.letter import checked_address
-from runbook_exec.actions.mail.line import Line, line_to
+from runbook_exec.actions.mail.line import Line, check_keys, line_to
 from runbook_exec.change import Json, Ref, State
 from runbook_exec.errors import Invalid, NoPen, Refused, RunbookError
 
@@ -25,6 +25,7 @@ class MailSession:
     """
 
     def __init__(self, connection: Mapping[str, Json], *, write: bool) -> None:
+        check_keys(connection)
         self._folder = Path(connection["project"]) / "templates" / "mail"
         self._line: Line | None = line_to(connection) if write else None
         self._permitted: frozenset[str] = frozenset()
@@ -85,6 +86,7 @@ class MailProvider:
         """Sender and templates, then the server: reached, trusted, logged in; nothing is sent."""
         found = []
         try:
+            check_keys(connection)
             found.append(Finding(ok=True, what=f"mails are sent as {sender_of(connection).addr_spec}"))
             folder = Path(connection["project"]) / "templates" / "mail"
             names = sorted(path.parent.name for path in folder.glob("*/en.txt"))
