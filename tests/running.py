@@ -48,6 +48,7 @@ class Bench:
     started: dict[str, Any] = field(default_factory=dict)
     """What the first event holds beyond what every run needs."""
     site: dict[str, Any] = field(default_factory=dict)
+    rehearses: bool = False
     protected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     hold: float = math.inf
     """Seconds to stay with a step that waits."""
@@ -170,6 +171,7 @@ class Bench:
             project=self.folder,
             language="en",
             gates=self.gates,
+            rehearses=self.rehearses,
             hold=self.hold,
         )
         return advance(runbook, scribe, self._scope(inputs), around)

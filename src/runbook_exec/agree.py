@@ -16,6 +16,9 @@ from runbook_exec.surroundings import Surroundings
 PEOPLE = {Mode.AUTO: 0, Mode.READ_DO: 1, Mode.DO_CONFIRM: 1, Mode.CHALLENGE: 2}
 """How many different humans a mode takes."""
 
+REHEARSED = "rehearsal"
+"""Who confirms where nobody does it in earnest."""
+
 _SAID = {
     "one": ("waits for a person to confirm", "wartet auf die Bestätigung durch einen Menschen"),
     "other": (
@@ -51,6 +54,11 @@ def agree(step: Step, label: str, nature: Nature, scribe: Scribe, around: Surrou
         return  # the action asks the last of them
     if me not in by and around.ask(Question(title=_title(step, around.language))) is not None:
         scribe.add(Kind.CONFIRMED, {"step": label, "who": scribe.who, "text": ""})
+        by = heard_from(step, label, scribe, around)
+    if by and around.rehearses and asks_itself:
+        return  # the action asks, and a rehearsal answers
+    if by and around.rehearses and len(by) < needed:
+        scribe.add(Kind.CONFIRMED, {"step": label, "who": REHEARSED, "text": ""})
         by = heard_from(step, label, scribe, around)
     if len(by) < needed:
         raise _waiting(label, _said(around, "other" if by else "one"), scribe)

@@ -181,6 +181,9 @@ class Attempt:
             raise self._over(reason)
         if self.around.pause(min(seconds, left)):
             raise Stop(RunStatus.STOPPED, f"a person stopped it while step {self.label!r} waited")
+        self.scribe.listen()
+        if self.scribe.run.ends:
+            raise Stop(RunStatus.STOPPED, self.scribe.run.ending)
 
     def _over(self, reason: str) -> Failed:
         return Failed(

@@ -8,22 +8,22 @@ from typing import Any
 
 from runbook_exec import __version__, courier, inputs, recover, undoing
 from runbook_exec.agree import PEOPLE
-from runbook_exec.app import App
+from runbook_exec.app import App, now
 from runbook_exec.change import Nature
 from runbook_exec.deferral import refuse_ending
 from runbook_exec.drift import line_body
 from runbook_exec.errors import Busy, Invalid, JournalError, Refused, RunbookError
 from runbook_exec.execute import advance, outputs_so_far
-from runbook_exec.fidelity import measure
 from runbook_exec.held import acquired, first_event, holding, pen, plan_body, surroundings, taken_up
 from runbook_exec.journal import Kind
 from runbook_exec.model import Mode, Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
+from runbook_exec.proof import record
 from runbook_exec.replay import replay
 from runbook_exec.run import Run, RunStatus, StepStatus, Word
 from runbook_exec.scribe import Scribe
-from runbook_exec.stop import Stop, put_right
+from runbook_exec.stop import Stop, ended_body, put_right
 from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Lease
 from runbook_exec.values import lost_secrets
@@ -157,14 +157,21 @@ def cancel(app: App, run_id: str, *, reason: str) -> Run:
                 next_move=f"`runbook resume {run_id}` looks; or say it: `runbook resolve {run_id} {begun[0]} done`",
             )
         refuse_ending(app, scribe.run)
-        return scribe.add(
-            Kind.CANCELLED,
-            {
-                "reason": reason,
-                "never": list(scribe.run.deferrals),
-                "fidelity": measure(scribe.run).body(),
-            },
-        )
+        return scribe.add(Kind.CANCELLED, ended_body(scribe.run, reason))
+
+
+def ask_to_end(app: App, run_id: str, *, reason: str) -> Run:
+    """Have whoever works on a run end it for good, once the step in flight is settled."""
+    refuse_ending(app, app.run(run_id))
+
+    def made(run: Run) -> tuple[Kind, str, dict[str, str]]:
+        if run.is_over:
+            raise Refused(
+                f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"
+            )
+        return Kind.ENDING, now().isoformat(timespec="microseconds"), {"reason": reason}
+
+    return record(app, run_id, made)
 
 
 def _agreed(app: App, runbook: Runbook, scribe: Scribe, scope: Scope, agree: Callable[[Plan], bool]) -> bool:

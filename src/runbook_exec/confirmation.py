@@ -14,6 +14,7 @@ from runbook_exec.agree import PEOPLE
 from runbook_exec.answer import wrong
 from runbook_exec.app import App
 from runbook_exec.change import Json, Nature
+from runbook_exec.decisions import played_person
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.held import taken_up
 from runbook_exec.journal import Kind
@@ -57,8 +58,13 @@ def look(app: App, run_id: str, label: str = "") -> list[Item]:
     return found
 
 
-def confirm(app: App, run_id: str, item: Item, *, text: str = "", answer: Json = None) -> Run:
-    """Put the word of whoever sits here on the record. Raises `Refused` where it would not count."""
+def confirm(
+    app: App, run_id: str, item: Item, *, text: str = "", answer: Json = None, played: str = ""
+) -> Run:
+    """Put the word of whoever sits here on the record. Raises `Refused` where it would not count.
+
+    `played` is a resident of the rehearsal company whom they play.
+    """
     with taken_up(app, run_id) as scribe:
         run = scribe.run
         if run.plan.get("digest") != item.digest or not _waits(run.record(item.label)):
@@ -67,8 +73,9 @@ def confirm(app: App, run_id: str, item: Item, *, text: str = "", answer: Json =
                 where=f"run {run_id}",
                 next_move=f"look again: `runbook confirm {run_id}`",
             )
-        _refuse_uncounted(app, run, item)
-        body: dict[str, Json] = {"step": item.label, "who": scribe.who, "text": text.strip()}
+        who = _played(app, run, played) if played else scribe.who
+        _refuse_uncounted(app, run, item, who)
+        body: dict[str, Json] = {"step": item.label, "who": who, "text": text.strip()}
         if item.answer is not None:
             found = wrong(item.answer, item.expect, answer)
             if found:
@@ -85,7 +92,7 @@ def missing(app: App, run: Run, item: Item) -> int:
     return max(PEOPLE[item.step.mode] - len(humans), 0)
 
 
-def _refuse_uncounted(app: App, run: Run, item: Item) -> None:
+def _refuse_uncounted(app: App, run: Run, item: Item, who: str) -> None:
     """Raise where this person's word adds nothing."""
     if missing(app, run, item) == 0:
         raise Refused(f"{item.label!r} is confirmed already", next_move=f"`runbook resume {run.id}` goes on")
@@ -98,10 +105,10 @@ def _refuse_uncounted(app: App, run: Run, item: Item) -> None:
     if item.step.mode is not Mode.CHALLENGE:
         return
     human = app.gatehouse(str(run.started["environment"])).human
-    me = human(app.desk.who)
+    me = human(who)
     if not me:
         raise Refused(
-            f"the account {app.desk.who!r} is nobody's, so it confirms nothing",
+            f"the account {who!r} is nobody's, so it confirms nothing",
             next_move="whoever keeps the people file adds it under accounts:",
         )
     if me in {human(account) for account in run.record(item.label).confirmed_by}:
@@ -109,6 +116,11 @@ def _refuse_uncounted(app: App, run: Run, item: Item) -> None:
             "you have confirmed it already; it takes another human, whatever account you use",
             next_move=f"`runbook confirm {run.id} {item.label}`, typed by somebody else",
         )
+
+
+def _played(app: App, run: Run, played: str) -> str:
+    house = app.gatehouse(str(run.started["environment"]))
+    return played_person(house, played, house.people()).id
 
 
 def _items(app: App, run: Run) -> list[Item]:

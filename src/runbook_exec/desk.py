@@ -29,6 +29,8 @@ class Desk:
     say: Callable[[str, str], None] = lambda step, text: None
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the person asks to stop; the step in flight is settled first."""
+    rehearses: bool = False
+    """Human items confirm themselves; in the sandbox alone."""
     hold: float = math.inf
     """Seconds for which they stay with a step that waits."""
 

@@ -27,7 +27,7 @@ from runbook_exec.plan import Line, Read, Scope, gathered_outputs, plan_again, p
 from runbook_exec.plan_line import Status
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
-from runbook_exec.stop import Stop, all_but, drifted, error_body
+from runbook_exec.stop import Stop, all_but, drifted, ended_body, error_body
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.threshold import pass_gate
 from runbook_exec.values import fits, kept
@@ -51,7 +51,8 @@ def advance(
     try:
         walk.steps()
     except Stop as stop:
-        return scribe.add(Kind.STOPPED, _with_due(stop, scribe.run).body())
+        scribe.add(Kind.STOPPED, _with_due(stop, scribe.run).body())
+        return _ended_where_wanted(scribe)
     except (JournalError, Busy):
         raise
     except RunbookError as error:
@@ -60,6 +61,13 @@ def advance(
         scribe.add(Kind.STOPPED, Stop.defect(error).body())
         raise
     return scribe.add(Kind.DONE, {"fidelity": measure(scribe.run).body()})
+
+
+def _ended_where_wanted(scribe: Scribe) -> Run:
+    """The run that stopped; ended for good where somebody wanted that meanwhile, and nothing is half done."""
+    scribe.listen()
+    run = scribe.run
+    return scribe.add(Kind.CANCELLED, ended_body(run, run.ending)) if run.ends else run
 
 
 def _with_due(stop: Stop, run: Run) -> Stop:
@@ -110,6 +118,9 @@ class _Walk:
         for batch in carried_out(self.runbook):
             if self.around.pause(0):
                 raise Stop(RunStatus.STOPPED, "a person stopped it between two steps")
+            self.scribe.listen()
+            if self.scribe.run.ends:
+                raise Stop(RunStatus.STOPPED, self.scribe.run.ending)
             if is_list(batch):
                 self._list(batch)
             else:

@@ -34,6 +34,8 @@ class Kind(StrEnum):
     DONE = "run.done"
     CANCELLED = "run.cancelled"
     """A person ended it; what was done stays done."""
+    ENDING = "run.ending"
+    """A person wants it to end, while somebody else works on it: it ends once the step in flight is settled."""
     TAKEN = "run.taken"
     """Somebody else has the run from here on: whom to ask, and who goes on."""
     NOTED = "run.noted"
@@ -100,6 +102,7 @@ WORDS = frozenset(
         Kind.REVIEWED,
         Kind.ALERTED,
         Kind.TOLD,
+        Kind.ENDING,
         Kind.TAKEN,
         Kind.NOTED,
         Kind.DEFERRED,

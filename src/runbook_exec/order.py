@@ -32,7 +32,7 @@ def is_plain_item(step: Step) -> bool:
     return (
         step.mode is Mode.DO_CONFIRM
         and step.uses == "people.confirm"
-        and not (step.when or step.for_each or step.parallel)
+        and not (step.when or step.for_each or step.parallel or step.not_before)
         and set(step.args) <= {"title"}
     )
 

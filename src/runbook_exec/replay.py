@@ -70,7 +70,7 @@ def after(run: Run, event: Event) -> Run:
             return _gone_on(run, event)
         case Kind.UNDOING | Kind.UNDONE:
             return _taken_back(run, event)
-        case Kind.TAKEN | Kind.NOTED | Kind.TOLD | Kind.RESCHEDULED:
+        case Kind.TAKEN | Kind.NOTED | Kind.ENDING | Kind.TOLD | Kind.RESCHEDULED:
             return _handed_on(run, event)
     if "step" not in body:
         return run
@@ -141,6 +141,8 @@ def _handed_on(run: Run, event: Event) -> Run:
     match event.kind:
         case Kind.TAKEN:
             return replace(run, taken_by=event.who)
+        case Kind.ENDING:
+            return replace(run, ending=f"{event.who}: {body['reason']}")
         case Kind.TOLD:
             return replace(run, told=(*run.told, *_told(body)))
         case Kind.RESCHEDULED:

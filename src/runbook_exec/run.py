@@ -192,6 +192,8 @@ class Run:
     """Body of the first plan: what was agreed to when the run began."""
     fidelity: Mapping[str, Json] = field(default_factory=dict)
     """Planned against done, as it was when the run ended; see `fidelity.measure`."""
+    ending: str = ""
+    """Who wants it to end, and why; empty: nobody."""
     taken_by: str = ""
     """The account of whoever took it over last; empty: nobody did."""
     notes: tuple[Note, ...] = ()
@@ -204,6 +206,11 @@ class Run:
     def holder(self) -> str:
         """The account of whoever has the run in hand: who took it last, or who asked for it."""
         return self.taken_by or str(self.started.get("requester", ""))
+
+    @property
+    def ends(self) -> bool:
+        """True where somebody wants it to end, and nothing is half done."""
+        return bool(self.ending) and not any(r.status is StepStatus.BEGUN for r in self.steps.values())
 
     @property
     def deferrals(self) -> dict[str, Deferral]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from runbook_exec.change import Json
 from runbook_exec.errors import RunbookError
+from runbook_exec.fidelity import measure
 from runbook_exec.run import Run, RunStatus
 
 GO_ON = "`runbook resume`"
@@ -22,6 +23,11 @@ def all_but(run: Run) -> Stop:
         next_move=f"`runbook settle {run.id} {first}` does it; `--never` ends it undone, by whoever may say so",
         kind="deferred",
     )
+
+
+def ended_body(run: Run, reason: str) -> dict[str, Json]:
+    """What the last event of a run says that a person ends."""
+    return {"reason": reason, "never": list(run.deferrals), "fidelity": measure(run).body()}
 
 
 def put_right(run: str) -> str:

@@ -67,6 +67,8 @@ class Surroundings:
     project: Path
     language: str
     gates: Gates = field(default_factory=NobodyDecides)
+    rehearses: bool = False
+    """The second person of a challenge is said to have confirmed, too; in the sandbox alone."""
     human: Callable[[str], str] = lambda account: account
     """Which human an operating-system account is; empty where it is nobody's."""
     hold: float = math.inf

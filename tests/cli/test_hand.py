@@ -147,3 +147,44 @@ def test_a_note_can_be_left_on_a_run_that_is_over(office):
     assert office("noor", "note", office.run, "found later").code == 0
     assert office("noor", "take", office.run).code == 6
     assert office("noor", "note", office.run, "  ").code == 3
+
+
+def test_a_run_that_somebody_works_on_ends_once_the_step_in_flight_is_settled(office, monkeypatch):
+    from runbook_exec import conduct
+    from runbook_exec.errors import Busy
+
+    begin(office, WIPE)
+
+    def busy(*_, **__):
+        raise Busy("process 7 works on it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(conduct, "taken_up", busy)
+        told = office("noor", "cancel", office.run, "--reason", "wrong laptop")
+    assert told.code == 0
+    assert "process 7 works on it; it ends once the step in flight is settled" in told.out
+    assert office.resume().code == 0
+    assert office("mia", "status", office.run, "--json").json["status"] == "cancelled"
+    assert "noor: wrong laptop" in office("mia", "log", office.run).out
+
+
+def test_what_took_two_people_to_do_takes_two_to_undo(office):
+    begin(office, WIPE)
+    for account in ("mia", "boss"):
+        office(account, "confirm", office.run, "--yes")
+    assert office.resume().code == 0
+    undone = office("mia", "undo", office.run, "--yes")
+    assert undone.code == 10
+    back = office("mia", "status", "--json").json[0]["run"]
+    assert office("mia", "confirm", back, "--yes").code == 10
+    assert office("mia", "resume", back).code == 10
+    assert office("boss", "confirm", back, "--yes").code == 0
+    assert office("mia", "resume", back).code == 0
+    assert office("mia", "status", office.run, "--json").json["status"] == "undone"
+
+
+def test_nobody_is_played_outside_of_the_rehearsal_company(office):
+    begin(office, WIPE)
+    played = office("mia", "confirm", office.run, "--yes", "--as", "boss@x.example")
+    assert played.code == 6
+    assert "everybody decides for themselves" in played.err

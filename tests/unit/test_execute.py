@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from running import Bench, Killed
@@ -388,3 +389,31 @@ def test_a_mail_whose_answer_was_lost_waits_for_a_persons_word(bench):
     assert bench.start(runbook).status is RunStatus.IN_DOUBT
     assert bench.resume(runbook).status is RunStatus.IN_DOUBT
     assert len(bench.far.mails) == 1
+
+
+def test_whoever_wants_a_run_to_end_is_heard_between_two_steps(bench):
+    """The word of somebody else, said while a step is in flight."""
+    runbook = bench.runbook(TWO)
+
+    def meanwhile(event, run):
+        if (event.kind, event.body.get("step")) == (Kind.INTENT, "one"):
+            word = replace(event, seq=run.seq + 1, who="noor", kind=Kind.ENDING, before=run.head, stored=b"")
+            bench.store.say(replace(word, body={"reason": "wrong person"}, hash=""))
+
+    bench.on_event = meanwhile
+    run = bench.start(runbook)
+    assert run.status is RunStatus.CANCELLED
+    assert run.why == "noor: wrong person"
+    assert bench.far.writes == ["a"]
+    assert run.steps["one"].status is StepStatus.DONE
+    assert [kind for kind, _ in bench.kinds()][-2:] == [Kind.STOPPED, Kind.CANCELLED]
+
+
+def test_a_rehearsal_plays_the_second_person_of_a_challenge(bench, monkeypatch):
+    steps = """
+- {id: wipe, title: {en: W, de: W}, mode: challenge}
+- {id: one, title: {en: O, de: E}, mode: challenge, uses: memory.thing, with: {key: a}}
+"""
+    bench.answer = lambda question: Answer(who="rehearsal")
+    bench.rehearses = True
+    assert bench.start(bench.runbook(steps)).status is RunStatus.DONE

@@ -55,14 +55,23 @@ def resolve(run_id: str, step: str, how: str, reason: str, environment: str | No
 def cancel(run_id: str, reason: str, environment: str | None) -> None:
     """End a run for good, so that its subject is free for another one.
 
+    Where somebody works on it at this moment, it ends once the step in flight is settled.
+
     What was done stays done, and the record tells what was not.
     """
     from runbook_exec import conduct
+    from runbook_exec.errors import Busy
 
     app = options.open_app({"environment": environment})
     found = app.find(run_id)
     reason = reason or _why(app, found)
-    conduct.cancel(app, found, reason=reason)
+    try:
+        conduct.cancel(app, found, reason=reason)
+    except Busy as busy:
+        conduct.ask_to_end(app, found, reason=reason)
+        click.echo(f"{busy.what}; it ends once the step in flight is settled")
+        click.echo(f"  next: runbook status {found}")
+        return
     click.echo(f"run {found} is cancelled")
 
 

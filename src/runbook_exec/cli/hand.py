@@ -59,10 +59,13 @@ def note(run_id: str, text: tuple[str, ...], environment: str | None) -> None:
 @click.argument("step", required=False, default="")
 @click.option("--remark", default="", help="Kept in the record, with your name.")
 @click.option("--answer", metavar="TEXT", help="What you answer, where the item asks for it.")
+@click.option("--as", "played", default="", metavar="PERSON", help="Rehearsal company only: whom you play.")
 @click.option("-y", "--yes", is_flag=True, help="It is so; do not ask. For scripts.")
 @options.environment
 @options.language_option
-def confirm(run_id: str, step: str, *, remark: str, answer: str | None, yes: bool, **given: Any) -> int:
+def confirm(
+    run_id: str, step: str, *, remark: str, answer: str | None, played: str, yes: bool, **given: Any
+) -> int:
     """Confirm an item at which a run waits, from any terminal.
 
     Without STEP everything that waits is asked for, one by one. You are whoever started this
@@ -87,7 +90,7 @@ def confirm(run_id: str, step: str, *, remark: str, answer: str | None, yes: boo
         if said is None:
             left += 1
             continue
-        run = confirmation.confirm(app, found, item, text=remark, answer=said.value)
+        run = confirmation.confirm(app, found, item, text=remark, answer=said.value, played=played)
         missing = confirmation.missing(app, run, item)
         left += missing > 0
         click.echo(say(language, "recorded word") + (say(language, "one more") if missing else ""))

@@ -295,7 +295,7 @@ def watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) ->
         with lock, shown.paused():
             return _asked(question, desk)
 
-    desk.ask = put
+    desk.ask, desk.rehearses = put, rehearse
     desk.hold = options.held(given)
     if shown is not None:
         desk.watch, desk.say = shown.watch, shown.say
