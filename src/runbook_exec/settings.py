@@ -76,9 +76,8 @@ SCHEMA: dict[str, Any] = {
         "people": {**_NAME, "description": "the file that says who is who, for every environment"},
         "working_time": {
             "type": "object",
-            "description": "when the desk works, for an auditor's figures; Monday to Friday, 8 to 17, UTC",
+            "description": "when the desk works, for an auditor's figures; Monday to Friday, 8 to 17, in timezone",
             "properties": {
-                "zone": {**_NAME, "description": "Europe/Berlin"},
                 "days": {
                     "type": "array",
                     "items": {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},

@@ -78,7 +78,7 @@ def gather(
     as_of: datetime,
 ) -> Report:
     """The whole report. Reads the journal and the people file, nothing else."""
-    hours = working_time.read(app.project.settings.get("working_time", {}), where=FILE)
+    hours = working_time.of_project(app.project.settings, where=FILE)
     first, end = bounds(since, until, hours)
     client = app.project.client
     inside = [begun(event) for event in app.store.first_events(client, first, end)]

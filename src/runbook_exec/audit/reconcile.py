@@ -70,7 +70,7 @@ def reconcile(
     the directory, with `everything` all that the far sides tell.
     """
     environment = app.environment
-    hours = working_time.read(app.project.settings.get("working_time", {}), where=FILE)
+    hours = working_time.of_project(app.project.settings, where=FILE)
     first, end = bounds(since, until, hours)
     ours = _ours(app, environment.name, first, end, as_of)
     only = None if everything else ours.things

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from runbook_exec.errors import Invalid
 
@@ -53,17 +53,21 @@ class WorkingTime:
         return timedelta(seconds=max(0.0, last - first))
 
 
-def read(body: Mapping[str, Any], *, where: str) -> WorkingTime:
+def of_project(settings: Mapping[str, Any], *, where: str) -> WorkingTime:
+    """The project's `working_time`, in its `timezone`."""
+    return read(settings.get("working_time", {}), zone=ZoneInfo(settings.get("timezone", "UTC")), where=where)
+
+
+def read(body: Mapping[str, Any], *, zone: ZoneInfo, where: str) -> WorkingTime:
     """Working time as `runbook.yaml` has it; its shape is checked already."""
     try:
-        zone = ZoneInfo(body.get("zone", "UTC"))
         opens, closes = (time.fromisoformat(body.get(*each)) for each in (("from", "08:00"), ("to", "17:00")))
         holidays = frozenset(date.fromisoformat(day) for day in body.get("holidays", ()))
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except ValueError as error:
         raise Invalid(
             f"working_time: {error}",
             where=where,
-            next_move="write zone: Europe/Berlin, from: '08:00', to: '17:00', holidays: ['2026-12-25']",
+            next_move="write from: '08:00', to: '17:00', holidays: ['2026-12-25']",
         ) from error
     if closes <= opens:
         raise Invalid(
