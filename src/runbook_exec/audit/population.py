@@ -103,7 +103,7 @@ class Mapped:
             raise KeyError(written) from None
 
 
-def mapping(text: str, *, file: str) -> Mapped:
+def mapping(text: str | bytes, *, file: str) -> Mapped:
     """A mapping from YAML, checked."""
     doc = document.parse(text, file=file)
     found = list(check.problems(doc.data, SCHEMA, lambda path: str(doc.place(path))))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runbook_exec.audit.census import Item
+from runbook_exec.audit.departure import Sort
 from runbook_exec.audit.evidence import Report
 from runbook_exec.audit.words import Papers
 from runbook_exec.change import Json
@@ -69,8 +70,12 @@ def _population(report: Report, text: Papers) -> Iterator[tuple[str, ...]]:
 
 def seen(report: Report, item: Item, text: Papers) -> list[str]:
     """The departures of an item that show without a replay."""
-    found = [text.sort(sort) for run in item.runs for sort in report.marks.get(run.run, ())]
-    return list(dict.fromkeys(found)) or ([] if item.runs else ["–"])
+    found = [sort for run in item.runs for sort in report.marks.get(run.run, ())]
+    if not item.runs:
+        found.append(Sort.NO_RUN)
+    if report.has_source and item.event is None and not item.glass:
+        found.append(Sort.NO_EVENT)
+    return [text.sort(sort) for sort in dict.fromkeys(found)]
 
 
 def _items(report: Report, text: Papers) -> Iterator[tuple[str, ...]]:

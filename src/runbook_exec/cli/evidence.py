@@ -25,13 +25,13 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 )
 @click.option(
     "--population",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     metavar="CSV",
     help="What HR says happened: one event a line.",
 )
 @click.option(
     "--mapping",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     metavar="YAML",
     help="What the file calls its columns and events.",
 )
@@ -110,5 +110,16 @@ def _source(population: Path | None, mapping: Path | None) -> Any:
         return populations.NoSource()
     mapped = populations.Mapped()
     if mapping is not None:
-        mapped = populations.mapping(mapping.read_text(encoding="utf-8"), file=str(mapping))
-    return populations.CsvFile(text=population.read_bytes(), file=population.name, mapped=mapped)
+        mapped = populations.mapping(_bytes(mapping), file=str(mapping))
+    return populations.CsvFile(text=_bytes(population), file=population.name, mapped=mapped)
+
+
+def _bytes(file: Path) -> bytes:
+    from runbook_exec.errors import Invalid
+
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Invalid(
+            f"cannot be read: {error.strerror}", where=str(file), next_move="correct the name, or its rights"
+        ) from error
