@@ -129,6 +129,18 @@ def fetch(app: App) -> Iterator[tuple[str, Fetched | RunbookError]]:
             yield kind, error
 
 
+def certificates(app: App) -> bytes:
+    """The certificates (PEM) of the authorities that `runbook.yaml` names; those that cannot be read are left out."""
+    found = b""
+    for kind, settings in configured(app):
+        if kind == "rfc3161":
+            with suppress(OSError, KeyError):
+                found += (
+                    app.project.folder / Path(str(settings["certificate"])).expanduser()
+                ).read_bytes() + b"\n"
+    return found
+
+
 def save(folder: Path, found: Sequence[Receipt]) -> list[Path]:
     """Each receipt as a JSON file of its own, for an auditor; a file that is there is left as it is."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,7 @@ def covered(app: App, *, always: bool = False) -> Kept | None:
 def verify_live(app: App, trust: Trust, *, watch: Watch) -> Verdict:
     """Check the store itself, signatures under decisions included. By our own key, if none is named."""
     if not trust.keys:
-        trust = Trust(
-            keys=_own_keys(app),
-            anchors=trust.anchors,
-            signers=trust.signers,
-            anchor_age=trust.anchor_age,
-            now=trust.now,
-        )
+        trust = replace(trust, keys=_own_keys(app))
     readout = app.store.readout(app.project.client, opening=_opening(app))
     return verify(readout.records(made=_time(app), program=__version__), trust, watch)
 

@@ -1,8 +1,8 @@
 """The verifier of the black box: checks an export with a public key alone. Trusts nobody who wrote it.
 
 This one file needs Python 3.11 and the package `cryptography`, and nothing else of the program that wrote
-the log: `python blackbox_verify.py EXPORT --key PUBLIC_KEY [--anchors FOLDER] [--signers FILE]`. The format
-and what a verdict proves are told in docs/blackbox.md. It reads an export once, line by line.
+the log: `python blackbox_verify.py EXPORT --key PUBLIC_KEY [--anchors FOLDER] [--signers FILE]`. With
+`--tsa CERTIFICATE` it needs the file time_stamp.py beside it, too. The format and what a verdict proves are told in docs/blackbox.md. It reads an export once, line by line.
 
 Exit codes: 0 sound, 2 tampered, 3 incomplete, 4 the newest anchor is too old; 64 wrong command line, 66 no such file.
 """
@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -76,6 +76,11 @@ class Anchor:
     kind: str
     source: str = ""
     """Where it was found: a file."""
+    token: str = ""
+    """A time stamp (RFC 3161) in base64, and the `nonce` of its request in hex."""
+    nonce: str = ""
+    proven: bool = False
+    """The authority's certificate proves the time stamp, so that nothing depends on who kept it."""
 
     @classmethod
     def parse(cls, found: Any, source: str = "") -> Anchor:
@@ -87,7 +92,30 @@ class Anchor:
             raise ValueError("this is no receipt of an anchor") from error
         if type(number) is not int or not isinstance(digest, str) or not isinstance(kind, str):
             raise ValueError("this is no receipt of an anchor")
-        return cls(checkpoint=number, hash=digest.lower(), at=at, kind=kind, source=source)
+        token, nonce = (str(found.get(name) or "") for name in ("token", "nonce"))
+        digest = digest.lower()
+        return cls(checkpoint=number, hash=digest, at=at, kind=kind, source=source, token=token, nonce=nonce)
+
+    def stamped(self, authority: bytes) -> Anchor:
+        """With the time that its stamp proves under one of the authority's certificates (PEM). Raises `ValueError`."""
+        reader = _time_stamps()
+        token, imprint = base64.b64decode(self.token, validate=True), bytes.fromhex(self.hash)
+        nonce = int(self.nonce, 16) if self.nonce else None
+        at = reader.check(token, imprint, reader.certificates(authority), nonce)
+        return replace(self, at=at, proven=True)
+
+
+def _time_stamps() -> Any:
+    """The reader of time stamps: the file `time_stamp.py` beside this one."""
+    from importlib import util
+
+    spec = util.spec_from_file_location("blackbox_time_stamp", Path(__file__).with_name("time_stamp.py"))
+    if spec is None or spec.loader is None or not Path(str(spec.origin)).is_file():
+        raise ValueError("time_stamp.py is not beside this file")
+    module = util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for their names
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +128,8 @@ class Trust:
     """Person → SSH public keys (`kind key`); None: not told."""
     anchor_age: timedelta | None = None
     """Older than this the newest anchor is stale. None: 24 hours if there are anchors at all."""
+    authority: bytes = b""
+    """Certificates (PEM) of the authority whose time stamps count; empty: none is checked, and none counts."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -235,6 +265,8 @@ class _Walk:
         self.claims = 0
         """The highest checkpoint that the log itself says was anchored."""
         self.receipts: list[Anchor] = []
+        self.unproven = 0
+        """Time stamps that nobody checked."""
         self.given: dict[int, list[Anchor]] = {}
         for anchor in trust.anchors:
             self.given.setdefault(anchor.checkpoint, []).append(anchor)
@@ -423,8 +455,7 @@ class _Walk:
         for anchor in self.given.pop(number, ()):
             if anchor.hash != digest:
                 self._refuted(anchor)
-            self.agreed.append(anchor)
-            self.verdict.anchored = number
+            self._weigh(anchor, own=False)
 
     def _receipt(self, record: Record) -> None:
         """A receipt that the log itself keeps of the checkpoint before it."""
@@ -435,7 +466,23 @@ class _Walk:
             raise Tampered("unreadable receipt", n=self.number) from error
         if anchor.checkpoint != self.number or anchor.hash != self.before:
             self._refuted(anchor)
-        self.receipts.append(anchor)
+        self._weigh(anchor, own=True)
+
+    def _weigh(self, anchor: Anchor, *, own: bool) -> None:
+        """Count an anchor as somebody else's word, or as no more than the log's own."""
+        if anchor.token and self.trust.authority:
+            try:
+                anchor = anchor.stamped(self.trust.authority)
+            except ValueError as error:
+                about = {"n": anchor.checkpoint, "why": str(error), "source": anchor.source or "-"}
+                raise Tampered("time stamp", **about) from error
+        stamp = anchor.kind == "rfc3161"
+        self.unproven += stamp and not anchor.proven
+        if anchor.proven or not (own or stamp):
+            self.agreed.append(anchor)
+            self.verdict.anchored = anchor.checkpoint
+        else:
+            self.receipts.append(anchor)
 
     def _refuted(self, anchor: Anchor) -> NoReturn:
         safe = self.agreed[-1] if self.agreed else None
@@ -473,6 +520,8 @@ class _Walk:
         if self.number:
             told.note("window", n=self.number, at=self.at_text)
         told.notes += self.signatures.notes()
+        if self.unproven:
+            told.note("time stamps unproven", count=self.unproven)
         if self.number or trust.anchors:
             self._anchors_new_enough()
 
@@ -813,6 +862,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--signers", type=Path, help="who signs decisions with which SSH keys (allowed signers)"
     )
+    parser.add_argument(
+        "--tsa",
+        type=Path,
+        help="certificate (PEM) of the time stamping authority; needs time_stamp.py beside this",
+    )
     parser.add_argument("--json", action="store_true", help="the verdict for programs")
     parser.add_argument("--lang", choices=["en", "de"], default="en")
     given = parser.parse_args(arguments)
@@ -822,6 +876,7 @@ def main(arguments: list[str] | None = None) -> int:
             anchors=tuple(read_anchors(given.anchors)) if given.anchors else (),
             signers=read_signers(given.signers) if given.signers else None,
             anchor_age=timedelta(hours=given.anchor_age) if given.anchor_age is not None else None,
+            authority=given.tsa.read_bytes() if given.tsa else b"",
         )
         found = verify(read_export(given.export), trust)
     except OSError as error:
@@ -969,6 +1024,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Checkpoint {n} is not the one that was anchored on {at} ({kind}, {source}): the log was rewritten with its own key, or is another one.",
         "Prüfpunkt {n} ist nicht der, der am {at} verankert wurde ({kind}, {source}): Das Protokoll wurde mit seinem eigenen Schlüssel neu geschrieben, oder es ist ein anderes.",
     ),
+    "time stamp": (
+        "The time stamp of checkpoint {n} proves nothing ({source}): {why}.",
+        "Der Zeitstempel von Prüfpunkt {n} beweist nichts ({source}): {why}.",
+    ),
     "rolled back": (
         "Checkpoint {n} was anchored on {at} ({kind}), but the log ends with checkpoint {last}: it was cut off, or put back from a backup.",
         "Prüfpunkt {n} wurde am {at} verankert ({kind}), das Protokoll endet aber mit Prüfpunkt {last}: Es wurde abgeschnitten oder aus einer Sicherung zurückgeholt.",
@@ -1050,6 +1109,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "window": (
         "It reaches to checkpoint {n} of {at}. If the end was cut off behind it, only a later anchor shows it.",
         "Es reicht bis Prüfpunkt {n} vom {at}. Wurde dahinter das Ende abgeschnitten, zeigt das nur ein späterer Anker.",
+    ),
+    "time stamps unproven": (
+        "Time stamps that were not checked and do not count: {count}. Give the authority's certificate: --tsa FILE.",
+        "Nicht geprüfte Zeitstempel, die nicht zählen: {count}. Das Zertifikat der Stelle angeben: --tsa DATEI.",
     ),
     "anchored": (
         "Anchored up to checkpoint {n} ({kind}, {at}); what follows could be rewritten by whoever holds the key.",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from servers import authority
 
-from runbook_exec.anchors import time_stamp
-from runbook_exec.anchors.time_stamp import BadToken
+from runbook_exec import time_stamp
+from runbook_exec.time_stamp import BadToken
 
 IMPRINT = hashlib.sha256(b"a checkpoint").digest()
 NONCE = 2**63 + 5

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from runbook_exec import time_stamp
 from runbook_exec.action import Finding
-from runbook_exec.anchors import SECONDS, Fetched, Place, Receipt, Signed, checked, receipt, time_stamp
+from runbook_exec.anchors import SECONDS, Fetched, Place, Receipt, Signed, checked, receipt
 from runbook_exec.change import Json
 from runbook_exec.errors import Failed, Invalid, NotAllowed, RunbookError, Transient, Unreachable
 

@@ -65,6 +65,15 @@ _existing = click.Path(exists=True, path_type=Path)
 @click.option(
     "--signers", type=_existing, metavar="FILE", help="Whose SSH keys sign decisions (allowed signers)."
 )
+@click.option(
+    "--tsa",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The time stamping authority's certificate (PEM), to check its stamps by.",
+)
+@click.option(
+    "--fetch", is_flag=True, help="Of this project: fetch what lies at its anchors, and compare it, too."
+)
 @options.language_option
 @options.json_option
 def verify(export: Path | None, *, as_json: bool, **given: Any) -> None:
@@ -100,15 +109,35 @@ def _of_export(export: Path, given: dict[str, Any]) -> Any:
 def _of_project(given: dict[str, Any]) -> Any:
     from dataclasses import replace
 
+    from runbook_exec import anchoring
     from runbook_exec import blackbox as box
 
     app = options.open_app(given)
     trust = _trust(given)
+    if given["fetch"]:
+        trust = replace(trust, anchors=(*trust.anchors, *_fetched(app)))
+    if not trust.authority:
+        trust = replace(trust, authority=anchoring.certificates(app))
     if trust.signers is None:
         trust = replace(trust, signers=box.signers(app))
     if trust.anchor_age is None and (trust.anchors or app.store.ledger.standing(app.project.client).anchored):
         trust = replace(trust, anchor_age=box.anchor_age(app))
     return box.verify_live(app, trust, watch=_progress(given))
+
+
+def _fetched(app: Any) -> list[Any]:
+    """What lies at the project's anchors. An anchor that cannot be asked stops the command before its verdict."""
+    from runbook_exec import anchoring
+    from runbook_exec import blackbox_verify as verifier
+
+    found: list[Any] = []
+    for name, lies in anchoring.fetch(app):
+        if isinstance(lies, RunbookError):
+            raise lies
+        found += [verifier.Anchor.parse(one, name) for one in lies.receipts]
+        for torn in lies.unreadable:
+            click.echo(f"{name}: makes no sense (torn, changed, or not ours): {torn}", err=True)
+    return found
 
 
 def _trust(given: dict[str, Any]) -> Any:
@@ -122,6 +151,7 @@ def _trust(given: dict[str, Any]) -> Any:
             anchors=tuple(verifier.read_anchors(given["anchors"])) if given["anchors"] else (),
             signers=verifier.read_signers(given["signers"]) if given["signers"] else None,
             anchor_age=timedelta(seconds=duration.seconds(age)) if age else None,
+            authority=given["tsa"].read_bytes() if given["tsa"] else b"",
         )
     except (ValueError, OSError) as error:
         raise _Misused(str(error)) from error
@@ -235,11 +265,13 @@ def checkpoint(*, as_json: bool, **given: Any) -> None:
 
 
 @blackbox.command()
-def verifier() -> None:
+@click.option("--time-stamps", is_flag=True, help="Its second file, time_stamp.py, which --tsa needs.")
+def verifier(*, time_stamps: bool) -> None:
     """Print the verifier: one Python file that needs nothing of this program.
 
     An auditor had better take it from a release that they fetched themselves.
     """
-    from runbook_exec import blackbox_verify
+    from runbook_exec import blackbox_verify, time_stamp
 
-    click.echo(Path(blackbox_verify.__file__).read_text(encoding="utf-8"), nl=False)
+    chosen = time_stamp if time_stamps else blackbox_verify
+    click.echo(Path(str(chosen.__file__)).read_text(encoding="utf-8"), nl=False)

@@ -63,7 +63,7 @@ def _serve(rehearsal: Rehearsal, listening: socket.socket) -> None:
 
     from runbook_exec.sandbox.aws_door import Door
 
-    class Quiet(WSGIRequestHandler):
+    class Quiet(WSGIRequestHandler):  # type: ignore[misc] # werkzeug is only there in a sandbox
         def log_request(self, *_: Any) -> None:
             pass
 

@@ -87,7 +87,7 @@ def operation(environ: Environ) -> str:
     if target:
         return target.rpartition(".")[2]
     if "x-www-form-urlencoded" in str(environ.get("CONTENT_TYPE", "")):
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         return parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
     return _METHODS.get(str(environ["REQUEST_METHOD"]), str(environ["REQUEST_METHOD"]))
@@ -96,7 +96,7 @@ def operation(environ: Environ) -> str:
 def key_of(environ: Mapping[str, Any]) -> str:
     """The id of the access key that signed."""
     found = re.search(r"Credential=([A-Z0-9]+)/", str(environ.get("HTTP_AUTHORIZATION", "")))
-    return found[1] if found else ""
+    return str(found[1]) if found else ""
 
 
 def refused(environ: Environ, begin: Begin, code: str, words: str, status: str) -> list[bytes]:

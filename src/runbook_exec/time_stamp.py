@@ -1,5 +1,6 @@
 """RFC 3161 time stamps: the request, and what a token proves. Standard library and `cryptography` alone.
 
+The verifier of the black box loads this file from beside itself, so an auditor copies both.
 A token is CMS SignedData (RFC 5652) around a TSTInfo (RFC 3161, 2.4.2). It is believed only under a
 certificate that was given beforehand, never under one that it brings along; SHA-1 is refused everywhere.
 """
