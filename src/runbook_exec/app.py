@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from runbook_exec.journal import Event
 from runbook_exec.library import runbook_path
 from runbook_exec.lint import refuse_problems
 from runbook_exec.model import Runbook
+from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope, make_plan, subject_of
 from runbook_exec.replay import replay
 from runbook_exec.run import Run, RunStatus
@@ -27,6 +29,7 @@ from runbook_exec.signing import Keys
 from runbook_exec.stop import GO_ON
 from runbook_exec.store import owner
 from runbook_exec.store.sqlite import Entry, SqliteStore
+from runbook_exec.unkept import blocking
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"
 
@@ -99,8 +102,20 @@ class App:
         refuse_problems(runbook)
         return runbook
 
-    def plan(self, runbook: Runbook, values: Mapping[str, Any], *, ticket: str = "", run: str = "") -> Plan:
-        """Plan by reading alone, through sessions that cannot write."""
+    def plan(
+        self,
+        runbook: Runbook,
+        values: Mapping[str, Any],
+        *,
+        ticket: str = "",
+        run: str = "",
+        seen_to: str = "",
+    ) -> Plan:
+        """Plan by reading alone, through sessions that cannot write.
+
+        Refused where it would leave out what an earlier run about the subject owes, but for the
+        run `seen_to`, which a person has seen to.
+        """
         checked = inputs.checked(values, runbook.inputs)
         if runbook.ticket == "required" and not ticket:
             raise Invalid(
@@ -109,7 +124,18 @@ class App:
                 next_move="name it: --ticket NUMBER",
             )
         scope = self.scope(checked, run=run or "(new)", ticket=ticket, requester=self.desk.who)
-        return self.planned(runbook, scope)
+        plan = self.planned(runbook, scope)
+        earlier = [(run, past) for run, past in self._earlier(plan.subject) if past.id != seen_to]
+        return replace(plan, refusals=(*plan.refusals, *blocking(earlier, plan.lines, runbook.name)))
+
+    def _earlier(self, subject: str) -> Iterator[tuple[Runbook, Run]]:
+        """The runs about a subject in this environment, the oldest first; none where nothing ever ran."""
+        if not subject or not (self.project.state / "journal.sqlite").exists():
+            return
+        for run_id in self.store.runs_about(self.project.client, [subject]):
+            run = self.run(run_id)
+            if run.started.get("environment") == self.environment_name:
+                yield runbook_of(run), run
 
     def scope(
         self,

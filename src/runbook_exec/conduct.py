@@ -29,12 +29,15 @@ from runbook_exec.store.sqlite import Lease
 from runbook_exec.values import lost_secrets
 
 
-def start(app: App, plan: Plan, *, run: str, ticket: str = "") -> Run:
-    """Begin a run with a plan and go on until it is done or stops."""
+def start(app: App, plan: Plan, *, run: str, ticket: str = "", seen_to: str = "") -> Run:
+    """Begin a run with a plan and go on until it is done or stops.
+
+    `seen_to` is an earlier run: what it left half done has been seen to by hand.
+    """
     if plan.refusals:
         raise Refused("this plan may not be started: " + "; ".join(plan.refusals))
     runbook = plan.runbook
-    first = first_event(app, plan, run=run, ticket=ticket)
+    first = first_event(app, plan, run=run, ticket=ticket, seen_to=seen_to)
     lease = app.store.create(
         first,
         subject=plan.subject,

@@ -112,7 +112,7 @@ def taken_up(app: App, run_id: str) -> Iterator[Scribe]:
         yield pen(app, run, lease)
 
 
-def first_event(app: App, plan: Plan, *, run: str, ticket: str) -> Event:
+def first_event(app: App, plan: Plan, *, run: str, ticket: str, seen_to: str = "") -> Event:
     """What begins a run: everything that going on with it will need."""
     runbook = plan.runbook
     return Event(
@@ -137,6 +137,7 @@ def first_event(app: App, plan: Plan, *, run: str, ticket: str) -> Event:
             "ticket": ticket,
             "language": app.desk.language,
             "timezone": app.environment.timezone,
+            **({"seen_to": seen_to} if seen_to else {}),
             **_of_gates(app, runbook),
         },
         before=FIRST,

@@ -18,12 +18,7 @@ def to_reopen(runbook: Runbook, run: Run) -> list[str]:
     Secrets live in memory only. A new one must be set everywhere the lost one was.
     """
     over = {step.id for step in runbook.steps() if _is_over(run, step.id)}
-    lost = {
-        step.id
-        for step in runbook.steps()
-        if step.id in over
-        and any(_secrets(lost_secrets(record.outputs)) for record in run.records_of(step.id).values())
-    }
+    lost = makers_of_secrets(runbook, run)
     needed = {
         name
         for step in runbook.steps()
@@ -35,6 +30,16 @@ def to_reopen(runbook: Runbook, run: Run) -> list[str]:
         step.id for step in runbook.steps() if step.id in over and (step.id in needed or needed & reads(step))
     }
     return [label for step in runbook.steps() if step.id in again for label in run.records_of(step.id)]
+
+
+def makers_of_secrets(runbook: Runbook, run: Run) -> set[str]:
+    """Steps that are over and made a secret, which nobody has once the run's process is gone."""
+    return {
+        step.id
+        for step in runbook.steps()
+        if _is_over(run, step.id)
+        and any(_secrets(lost_secrets(record.outputs)) for record in run.records_of(step.id).values())
+    }
 
 
 def unsettled(runbook: Runbook, run: Run) -> list[str]:

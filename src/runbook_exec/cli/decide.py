@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from runbook_exec.cli import options
+from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
 
 _reason = click.option(
@@ -57,13 +58,23 @@ def cancel(run_id: str, reason: str, environment: str | None) -> None:
 
     Where somebody works on it at this moment, it ends once the step in flight is settled.
 
-    What was done stays done, and the record tells what was not.
+    What was done stays done, and the record tells what was not. A secret that was set and not handed
+    over is lost with the run: this is said before the run is ended.
     """
     from runbook_exec import conduct
     from runbook_exec.errors import Busy
+    from runbook_exec.past import runbook_of
+    from runbook_exec.unkept import unkept
 
     app = options.open_app({"environment": environment})
     found = app.find(run_id)
+    run = app.run(found)
+    left = [] if run.is_over else unkept(runbook_of(run), run)
+    for each in left:
+        makers = ", ".join(each.secrets_of)
+        click.echo(visible(say(app.desk.language, "left half done", each.step, makers)), err=True)
+    if left:
+        click.echo(say(app.desk.language, "left half done next", found), err=True)
     reason = reason or _why(app, found)
     try:
         conduct.cancel(app, found, reason=reason)

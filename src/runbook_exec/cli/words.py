@@ -135,6 +135,14 @@ _SAID: dict[str, tuple[str, str]] = {
     "status refused": ("refused", "abgelehnt"),
     "status in doubt": ("in doubt", "ungeklärt"),
     "status done": ("done", "erledigt"),
+    "left half done": (
+        "left half done: {0!r} is not done, and what {1} made is lost with the run: nobody will have it",
+        "bleibt halb getan: {0!r} ist nicht erledigt, und was {1} erzeugt hat, geht mit dem Lauf verloren: niemand wird es haben",
+    ),
+    "left half done next": (
+        "  instead: `runbook resume {0}` goes on and makes it anew; afterwards `runbook undo {0}` takes it back",
+        "  stattdessen: `runbook resume {0}` setzt fort und erzeugt es neu; danach nimmt `runbook undo {0}` es zurück",
+    ),
     "status cancelled": ("cancelled", "abgebrochen"),
     "nothing back": (
         "Nothing is left to take back. No run was begun.",

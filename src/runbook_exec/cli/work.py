@@ -45,6 +45,12 @@ def _plan_options(command: Any) -> Any:
         click.option(
             "--html", type=click.Path(dir_okay=False), metavar="FILE", help="Write the plan as a page."
         ),
+        click.option(
+            "--seen-to",
+            default="",
+            metavar="RUN",
+            help="An earlier run: what it left half done has been seen to by hand. Recorded with your name.",
+        ),
         click.option("--brief", is_flag=True, help="Only the sentences, without the technical differences."),
     ):
         command = option(command)
@@ -66,7 +72,7 @@ def plan(runbook: str, **given: Any) -> int:
     app, parsed = _opened(runbook, given)
     values = _inputs(app, parsed, given)
     with reading(app):
-        made = app.plan(parsed, values, ticket=given["ticket"])
+        made = app.plan(parsed, values, ticket=given["ticket"], seen_to=_seen_to(app, given))
     show(made, app, given)
     return Refused.exit_code if made.refusals else 0
 
@@ -103,8 +109,9 @@ def run(
         )
     values = _inputs(app, parsed, given)
     run_id = new_run_id()
+    seen_to = _seen_to(app, given)
     with reading(app):
-        made = app.plan(parsed, values, ticket=given["ticket"], run=run_id)
+        made = app.plan(parsed, values, ticket=given["ticket"], run=run_id, seen_to=seen_to)
     if not given["as_json"]:
         show(made, app, given)
     if made.refusals:
@@ -119,7 +126,7 @@ def run(
     if not yes and (app.environment.ask_before_writing or rehearsed_by_hand(app, given, rehearse=rehearse)):
         agreed(made.changes, app.environment.name, app.desk.language)
     with watching(app, parsed, given, rehearse=rehearse):
-        ended = conduct.start(app, made, run=run_id, ticket=given["ticket"])
+        ended = conduct.start(app, made, run=run_id, ticket=given["ticket"], seen_to=seen_to)
     return told(ended, parsed, given, app.desk.language)
 
 
@@ -191,6 +198,10 @@ def go_on(
 
 def _inputs(app: Any, parsed: Any, given: dict[str, Any]) -> dict[str, Any]:
     return asking.collect(parsed.inputs, given["pairs"], given["file"], language=app.desk.language)
+
+
+def _seen_to(app: Any, given: dict[str, Any]) -> str:
+    return str(app.find(given["seen_to"])) if given["seen_to"] else ""
 
 
 @contextmanager
