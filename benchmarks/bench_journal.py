@@ -20,14 +20,11 @@ def measure() -> Iterator[Ratio]:
     from running import Bench
 
     from runbook_exec.signing import Keys
-    from runbook_exec.store.sqlite import SqliteStore
     from runbook_exec.testing import FarSide, registered
 
     with tempfile.TemporaryDirectory() as folder, registered(FarSide()) as far:
-        bench = Bench(folder=Path(folder), far=far)
-        bench.store.close()
-        signers = Keys(Path(folder)).signer  # as the program opens it: with signed checkpoints
-        bench.store = SqliteStore(Path(folder) / "signed.sqlite", signers=signers)
+        # As the program opens it: with signed checkpoints.
+        bench = Bench(folder=Path(folder), far=far, signers=Keys(Path(folder)).signer)
         book = bench.runbook(
             "\n".join(
                 f"- {{id: s{n}, title: {{en: S, de: S}}, uses: memory.thing, with: {{key: k{n}, set: {{n: 1}}}}}}"

@@ -53,8 +53,11 @@ class Bench:
     hold: float = math.inf
     """Seconds to stay with a step that waits."""
 
+    signers: Any = None
+    """Who signs checkpoints; None: nobody does."""
+
     def __post_init__(self) -> None:
-        self.store = SqliteStore(self.folder / "journal.sqlite")
+        self.store = SqliteStore(self.folder / "journal.sqlite", signers=self.signers)
 
     def runbook(self, steps: str, **head: Any) -> load.Runbook:
         text = "runbook: trial\ntitle: {en: Trial, de: Probe}\n"

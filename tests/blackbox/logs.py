@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,10 +79,28 @@ class Log:
                 self.write(run, said[0], **said[1])
         return self
 
-    def records(self, **more: Any) -> list[dict[str, Any]]:
-        """What an export holds, in memory."""
-        found = self.store.readout(self.client).records(**{**MADE, **more})
+    def records(self, *, opened: bool = True, **more: Any) -> list[dict[str, Any]]:
+        """What an export holds, in memory; what is sealed of decisions in clear, unless it is not wanted."""
+        opening = self._opened if opened else lambda run, seq: None
+        found = self.store.readout(self.client, opening=opening).records(**{**MADE, **more})
         return [{**record, "body": _text(record["body"])} if "body" in record else record for record in found]
+
+    def _opened(self, run: str, seq: int) -> dict[str, Any] | None:
+        body = self.store.events(run, after=seq - 1)[0].body
+        return {name: body[name] for name in ("reason", "text", "signature")} if body.get("text") else None
+
+    def sql(self, statement: str) -> None:
+        """What somebody does who has the store's file."""
+        with closing(sqlite3.connect(self.folder / "journal.sqlite")) as db, db:
+            db.execute(statement)
+
+    def copy(self, folder: Path) -> None:
+        """A backup of everything in the project's state folder, as it is at this moment."""
+        folder.mkdir(exist_ok=True)
+        for file in self.folder.glob("*.sqlite"):
+            with closing(sqlite3.connect(file)) as db, closing(sqlite3.connect(folder / file.name)) as other:
+                db.backup(other)
+        (folder / "blackbox.key").write_bytes((self.folder / "blackbox.key").read_bytes())
 
     @property
     def pin(self) -> PinnedKey:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -148,11 +147,7 @@ def test_a_log_rewritten_with_the_stolen_key_is_found_by_any_anchor_behind_the_c
 
 def test_a_backup_put_back_is_found_and_so_is_what_was_written_after_it(tmp_path):
     log = Log(folder=tmp_path, seed=3).fill(3)
-    (tmp_path / "backup").mkdir()
-    with sqlite3.connect(tmp_path / "backup" / "journal.sqlite") as copy:
-        log.store._db.backup(copy)
-    copy.close()
-    (tmp_path / "backup" / "blackbox.key").write_bytes((tmp_path / "blackbox.key").read_bytes())
+    log.copy(tmp_path / "backup")
     for run in ("x1", "x2"):
         log.write(run, "run.started")
         log.write(run, "run.done")
@@ -210,7 +205,7 @@ def anchored(folder, **more):
 def test_receipts_that_were_removed_are_missed(tmp_path):
     log = anchored(tmp_path)
     assert "own receipts" in codes(judged(log.records(), log.trust()))
-    log.store._db.execute("DELETE FROM anchors")
+    log.sql("DELETE FROM anchors")
     verdict = judged(log.records(), log.trust())
     assert verdict.exit == INCOMPLETE
     assert {"anchor missing", "stale none"} <= codes(verdict)
@@ -219,7 +214,7 @@ def test_receipts_that_were_removed_are_missed(tmp_path):
 
 def test_a_receipt_that_was_changed_is_found(tmp_path):
     log = anchored(tmp_path)
-    log.store._db.execute('UPDATE anchors SET receipt = replace(receipt, \'"hash": "\', \'"hash": "0\')')
+    log.sql('UPDATE anchors SET receipt = replace(receipt, \'"hash": "\', \'"hash": "0\')')
     assert judged(log.records(), log.trust()).finding.code == "anchor"
     log.close()
 
@@ -317,6 +312,6 @@ LIVE = {
 def test_a_store_that_somebody_wrote_into_is_found(how, tmp_path):
     log = Log(folder=tmp_path, seed=5).fill(3)
     trust = log.trust()
-    log.store._db.execute(LIVE[how])
+    log.sql(LIVE[how])
     assert judged(log.records(), trust).exit == TAMPERED
     log.close()

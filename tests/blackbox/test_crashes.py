@@ -16,7 +16,13 @@ from runbook_exec.store.sqlite import SqliteStore
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    made = Log(folder=tmp_path_factory.mktemp("log"), seed=11).fill(5)
+    made = Log(folder=tmp_path_factory.mktemp("log"), seed=11).fill(2)
+    made.sql(
+        "PRAGMA wal_checkpoint(TRUNCATE)"
+    )  # the tables lie in the file itself, the newer events beside it
+    for number in range(5):
+        for kind in ("run.started", "step.intent", "step.result", "run.stopped", "run.done"):
+            made.write(f"more{number}", kind)
     made.write("last", "run.started")
     made.write("last", "step.intent")
     yield made
@@ -32,9 +38,11 @@ def torn_export(random, whole, folder):
 
 def torn_store(random, log, folder):
     """A store whose write-ahead log ends anywhere: in the middle of a commit, of a page, of a frame's head."""
-    for old in folder.glob("journal.sqlite*"):
+    for old in folder.glob("*.sqlite*"):
         old.unlink()
-    (folder / "journal.sqlite").write_bytes((log.folder / "journal.sqlite").read_bytes())
+    for file in log.folder.glob("*.sqlite*"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "journal.sqlite-shm").unlink(missing_ok=True)
     whole = (log.folder / "journal.sqlite-wal").read_bytes()
     (folder / "journal.sqlite-wal").write_bytes(whole[: random.randrange(len(whole) + 1)])
     (folder / "blackbox.key").write_bytes((log.folder / "blackbox.key").read_bytes())
@@ -72,7 +80,7 @@ def test_a_thousand_exports_torn_anywhere_are_incomplete_and_not_tampered_with(l
 
 
 def test_a_thousand_stores_torn_anywhere_are_sound_as_far_as_they_go(log, tmp_path):
-    assert len(crash_stores(log, tmp_path, 1000)) > 40, "the places differ"
+    assert len(crash_stores(log, tmp_path, 1000)) > 20, "the places differ"
 
 
 def test_a_store_that_was_torn_goes_on_and_is_sound(log, tmp_path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
-from blackbox.logs import Log, judged
+from blackbox.logs import BEGAN, Log, judged
 
 from runbook_exec import signature
-from runbook_exec.blackbox_verify import SOUND, TAMPERED, read_signers, ssh_signer
+from runbook_exec.blackbox_verify import SOUND, TAMPERED, _Head, _Signatures, read_signers, ssh_signer
 
 KINDS = {"ed25519": [], "ecdsa": ["-b", "521"], "rsa": ["-b", "2048"]}
 
@@ -141,9 +142,30 @@ def test_a_colleagues_key_is_not_ones_own(log, keys):
 
 
 def test_sealed_signatures_are_said_to_be_unchecked_and_opened_ones_are_checked(log, keys):
-    decided(log, keys / "ed25519", text=None, signature=None)
-    verdict = judged(log.records(), log.trust())
-    assert "decisions sealed" in {note.code for note in verdict.notes}
+    decided(log, keys / "ed25519")
+    sealed = [
+        {**record, "body": without(record["body"])} if record.get("kind") == "gate.decided" else record
+        for record in log.records(opened=False)
+    ]
+    decision = next(record for record in sealed if record.get("kind") == "gate.decided")
+    for name in ("text", "signature"):
+        assert name not in json.loads(decision["body"])
+    checked = _Signatures(None)
+    checked.check(decision, decision["body"].encode(), _Head(1, "", BEGAN, environment="test"))
+    assert checked.sealed == 1
+    (opened,) = [record["opened"] for record in log.records() if record.get("kind") == "gate.decided"]
+    checked.check(
+        {**decision, "opened": opened}, decision["body"].encode(), _Head(1, "", BEGAN, environment="test")
+    )
+    assert checked.unknown == 1
+
+
+def without(body):
+    """What is left open of a decision."""
+    said = json.loads(body)
+    return json.dumps(
+        {name: value for name, value in said.items() if name not in {"reason", "text", "signature"}}
+    )
 
 
 def test_signers_are_read_as_ssh_keygen_reads_them(keys, tmp_path):
