@@ -75,12 +75,19 @@ def crash_stores(log, folder, times):
     return seen
 
 
-def test_a_thousand_exports_torn_anywhere_are_incomplete_and_not_tampered_with(log, tmp_path):
+def test_an_export_torn_anywhere_is_incomplete_and_not_tampered_with(log, tmp_path):
+    crash_exports(log, tmp_path, 300)
+
+
+def test_a_store_torn_anywhere_is_sound_as_far_as_it_goes(log, tmp_path):
+    assert len(crash_stores(log, tmp_path, 100)) > 10, "the places differ"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_two_thousand_crashes_raise_no_false_alarm(log, tmp_path):
     crash_exports(log, tmp_path, 1000)
-
-
-def test_a_thousand_stores_torn_anywhere_are_sound_as_far_as_they_go(log, tmp_path):
-    assert len(crash_stores(log, tmp_path, 1000)) > 20, "the places differ"
+    crash_stores(log, tmp_path, 1000)
 
 
 def test_a_store_that_was_torn_goes_on_and_is_sound(log, tmp_path):
