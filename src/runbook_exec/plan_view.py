@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runbook_exec import almanac, duration
+from runbook_exec.catalogue import said_in
 from runbook_exec.change import Certainty, Json, Nature, deferred_in
 from runbook_exec.diff import Difference, asked, differences, one_line, shown
 from runbook_exec.model import LANGUAGES, Step
@@ -72,7 +73,7 @@ def view(plan: Plan, language: str) -> View:
     return View(
         title=text.of(plan.runbook.title),
         facts=tuple(_facts(plan, text)),
-        refusals=tuple(one_line(refusal) for refusal in plan.refusals),
+        refusals=tuple(one_line(said_in(refusal, text.language)) for refusal in plan.refusals),
         parts=parts,
         legend=tuple((mark, text.meaning(mark)) for mark in MARKS if any(i.mark is mark for i in items)),
         totals=tuple(_totals(plan, text)),
@@ -201,7 +202,8 @@ def _limits(line: Line, text: Text) -> Iterator[str]:
 
 def _warnings(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
     if line.change and line.change.blocked:
-        yield one_line(f"{text['blocked']}: {line.change.blocked}")
+        why = "; ".join(said_in(each, text.language) for each in line.change.blocked.split("; "))
+        yield one_line(f"{text['blocked']}: {why}")
     step = steps.get(line.step.partition("[")[0])
     local = step.irreversible_in.get(text.language) if step else None
     if line.status is Status.LOST:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from runbook_exec.catalogue import said_in
 from runbook_exec.change import Words
 from runbook_exec.fidelity import Fidelity, Outcome, measure
 from runbook_exec.model import Mode, Runbook, Step
@@ -195,7 +196,7 @@ def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> st
         case StepStatus.SKIPPED | StepStatus.UNDONE:
             return str(words[record.status.value])
         case StepStatus.FAILED | StepStatus.DRIFTED:
-            return str((record.error or {}).get("what", words[record.status.value]))
+            return said_in(str((record.error or {}).get("what", words[record.status.value])), language)
         case StepStatus.DEFERRED | StepStatus.NEVER:
             return _put_off(record, words)
         case StepStatus.WAITING | StepStatus.LEFT:

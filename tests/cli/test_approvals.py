@@ -760,3 +760,18 @@ def test_a_gate_is_told_in_german_where_german_is_spoken(office):
     assert "öffnet mit boss@x.example und eine Person der Gruppe owners" in told
     assert "eingetragen: Sie: zugestimmt; die Freigabe approve ist jetzt: wartet auf" in told
     assert "Auf Sie wartet nichts." in office("mia", "approvals", "--mine", "--lang", "de").out
+
+
+def test_errors_are_told_in_german_where_german_is_spoken(office):
+    office.begin()
+    told = office("boss", "approve", office.run, "--reason", "x", "--lang", "de").err
+    assert "Fehler: niemand sitzt am Terminal und sieht den Plan an" in told
+    assert "als Nächstes: " in told
+    assert (
+        f"kein Lauf beginnt mit '{office.run}x'" in office("mia", "status", f"{office.run}x", "--lang=de").err
+    )
+    office.decide("kim", "reject")
+    ended = office("mia", "resume", office.run, "--lang", "de").out
+    assert "Kim hat abgelehnt: because" in ended
+    assert "bleibt geschlossen" in office("mia", "status", office.run, "--lang", "de").out
+    assert '"error: ' not in office("mia", "status", "nobody", "--json").err

@@ -126,6 +126,7 @@ def main() -> NoReturn:
 
 
 def _tell(error: Any) -> None:
+    language = _language()
     if "--json" in sys.argv:
         import json
 
@@ -133,7 +134,23 @@ def _tell(error: Any) -> None:
         told = [{"kind": e.kind, "where": e.where, "what": e.what, "next": e.next_move} for e in parts]
         click.echo(json.dumps({"errors": told}, ensure_ascii=False), err=True)
         return
+    from runbook_exec.catalogue import said_in
     from runbook_exec.visible import visible
 
+    head, then = ("Fehler: ", "als Nächstes") if language == "de" else ("error: ", "next")
     for part in getattr(error, "problems", (error,)):
-        click.echo(click.style("error: ", fg="red") + visible(str(part)), err=True)
+        text = f"{part.where}: " * bool(part.where) + said_in(part.what, language)
+        text += f"\n  {then}: {said_in(part.next_move, language)}" if part.next_move else ""
+        click.echo(click.style(head, fg="red") + visible(text), err=True)
+
+
+def _language() -> str:
+    """What errors are told in: as the command was asked, or else as the session is set."""
+    from runbook_exec.cli.options import chosen_language
+
+    given = [
+        value if name == "--lang" else name.partition("=")[2]
+        for name, value in zip(sys.argv, [*sys.argv[1:], ""], strict=True)
+        if name == "--lang" or name.startswith("--lang=")
+    ]
+    return chosen_language(given[-1] if given else None, "en")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from runbook_exec.catalogue import said_in
 from runbook_exec.cli import options
 from runbook_exec.cli.words import say
 from runbook_exec.errors import Failed
@@ -50,6 +51,6 @@ def _round(given: dict[str, Any]) -> Iterator[Any]:
 def _print(each: Any, language: str) -> None:
     stands = say(language, f"status {each.status}") if each.status else each.outcome.value
     head = click.style(f"{each.run}  ", bold=True) + f"{each.runbook:<20} {stands}"
-    click.echo(head + (f": {visible(each.says)}" if each.says else ""))
+    click.echo(head + (f": {visible(said_in(each.says, language))}" if each.says else ""))
     if each.next_move and each.status != "waiting":
-        click.echo(say(language, "next", visible(each.next_move)))
+        click.echo(say(language, "next", visible(said_in(each.next_move, language))))

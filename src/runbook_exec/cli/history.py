@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from runbook_exec.catalogue import said_in
 from runbook_exec.cli import options
 from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
@@ -41,7 +42,9 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
     _checklist(run, runbook, app.desk.language, interrupted=interrupted)
     show_late(lates, app.desk.language)
     if run.next_move:
-        click.echo(f"\nnext: {visible(run.next_move)}")
+        click.echo(
+            "\n" + say(app.desk.language, "next", visible(said_in(run.next_move, app.desk.language))).strip()
+        )
     click.echo(f"\n{covered(app)}")
 
 
@@ -99,7 +102,7 @@ def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
         if row["interrupted"]:
             click.echo(f"    {say(language, 'nobody works', row['run'])}")
         elif row["why"]:
-            click.echo(f"    {visible(row['why'])}")
+            click.echo(f"    {visible(said_in(row['why'], language))}")
         for one in row["late"]:
             if one["level"] == Level.CAUTION:
                 until = one["until"][:16].replace("T", " ")
@@ -134,7 +137,7 @@ def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> N
     if interrupted:
         click.echo(f"  {say(language, 'nobody works', run.id)}")
     if run.why:
-        click.echo(f"  {visible(run.why)}")
+        click.echo(f"  {visible(said_in(run.why, language))}")
     section = -1
     for row in report.rows(run, runbook, language):
         if row.section != section:

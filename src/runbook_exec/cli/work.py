@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from runbook_exec.catalogue import said_in
 from runbook_exec.cli import asking, options
 from runbook_exec.cli.checklist import Checklist, Lines, Live
 from runbook_exec.cli.consent import consents
@@ -116,7 +117,11 @@ def run(
         show(made, app, given)
     if made.refusals:
         raise Refused(
-            say(app.desk.language, "refused", "; ".join(made.refusals)),
+            say(
+                app.desk.language,
+                "refused",
+                "; ".join(said_in(each, app.desk.language) for each in made.refusals),
+            ),
             where=parsed.file,
             next_move=say(app.desk.language, "refused next"),
         )
@@ -404,7 +409,7 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
     colour = "yellow" if status == "waiting" else "red"
     head = say(language, "ended", ended.id, say(language, f"status {status}"))
     awaited = [row.says for row in rows if row.status == "waiting" and row.says]
-    why = next((note for note in awaited if ended.why.endswith(note)), ended.why)
+    why = next((note for note in awaited if ended.why.endswith(note)), said_in(ended.why, language))
     click.echo(click.style(head, fg=colour) + visible(why))
     if ended.is_over:
         click.echo(say(language, "story", ended.id))
@@ -418,7 +423,7 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
     going_on = f"runbook resume {ended.id}"
     if ended.next_move:
         plain = ended.next_move == f"`{going_on}` goes on"
-        move = say(language, "goes on", going_on) if plain else ended.next_move
+        move = say(language, "goes on", going_on) if plain else said_in(ended.next_move, language)
         click.echo(say(language, "next", visible(move)))
     if going_on not in ended.next_move:
         click.echo(say(language, "then", going_on))
