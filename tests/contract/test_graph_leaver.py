@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from graph_double import applied, done, left, planned, tenant, undone
 
-from runbook_exec.action import Rights, find, find_provider
+from runbook_exec.action import Rights, find, find_provider, make_args
 from runbook_exec.change import Irreversible, Ref
 from runbook_exec.errors import NotAllowed, Refused
+from runbook_exec.overlay import Overlay
+from runbook_exec.plan import gather
 from runbook_exec.sandbox.graph_consents import Consents
 from runbook_exec.sandbox.graph_devices import Devices
 from runbook_exec.sandbox.graph_mailboxes import Mailboxes
@@ -281,3 +283,31 @@ def test_the_everyday_application_cannot_wipe(graph):
         change = planned(session, "graph.managed_device", **values)
         with pytest.raises(NotAllowed):
             applied(session, "graph.managed_device", change, **values)
+
+
+def test_an_administrator_is_disabled_once_the_roles_are_gone(graph):
+    anna, otto = graph.person(displayName="Anna Weiß"), graph.person("otto.alt")
+    roles(graph, admin=[anna, otto], user=[anna])
+    values = {"upn": ANNA, "enabled": False}
+    with graph.session() as session:
+        assert "is an administrator" in planned(session, "graph.user", **values).blocked
+        change = planned(session, "graph.directory_role", user=ANNA, remove_all=True)
+        overlay = Overlay()
+        overlay.lay(change)
+        action = find("graph.user")
+        args = make_args(action, values)
+        ahead = action.plan(args, gather(action, args, lambda refs: overlay.over(session.read(refs))))
+        assert (ahead.blocked, ahead.after) == ("", {"accountEnabled": False})
+        done(session, "graph.directory_role", user=ANNA, remove_all=True)
+        done(session, "graph.user", **values)
+    assert graph.cloud.user(ANNA)["accountEnabled"] is False
+
+
+def test_graph_itself_lets_the_everyday_application_disable_no_administrator(graph):
+    anna = graph.person()
+    values = {"upn": ANNA, "enabled": False}
+    with graph.session() as session:
+        change = planned(session, "graph.user", **values)
+        roles(graph, admin=[anna])
+        with pytest.raises(NotAllowed):
+            applied(session, "graph.user", change, **values)

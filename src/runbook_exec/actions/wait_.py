@@ -28,7 +28,10 @@ from runbook_exec.dn import canonical
 from runbook_exec.values import THIS
 
 _WORDS = {
+    "graph.authentication_methods": ("the list of sign-in methods", "die Liste der Anmeldemethoden"),
+    "graph.licence_state": ("the licence state", "der Lizenzstand"),
     "graph.mailbox": ("the mailbox", "das Postfach"),
+    "graph.synced_user": ("the synced account", "das abgeglichene Konto"),
     "graph.user": ("the cloud account", "das Cloud-Konto"),
     "ldap.entry": ("the directory entry", "der Verzeichniseintrag"),
     "ldap.person": ("the directory account", "das Verzeichniskonto"),

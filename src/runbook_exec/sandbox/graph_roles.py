@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from runbook_exec.sandbox.graph_asked import Answer, Asked
 from runbook_exec.sandbox.graph_cloud import Body
+from runbook_exec.sandbox.graph_query import unsupported
 from runbook_exec.sandbox.graph_refusal import Refusal, bad, missing
 from runbook_exec.sandbox.graph_routes import Routes
 from runbook_exec.sandbox.graph_users import Users
@@ -92,7 +93,9 @@ class Roles:
             {"id": DEFINITIONS[name], "displayName": name, "roleTemplateId": DEFINITIONS[name]}
             for name in self.held(self.users.find(key)["id"])
         ]
-        return Answer(status=200, body={"value": value})
+        if not asked.query.advanced:
+            raise unsupported("A cast is only supported with ConsistencyLevel: eventual and $count=true.")
+        return Answer(status=200, body={"@odata.count": len(value), "value": value})
 
     def held(self, user_id: str) -> list[str]:
         """Names of the roles that a user has, through groups too."""

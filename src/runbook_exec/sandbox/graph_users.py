@@ -10,7 +10,7 @@ from runbook_exec.sandbox.graph_asked import Answer, Asked
 from runbook_exec.sandbox.graph_cloud import USERS, Body, Cloud, stamp
 from runbook_exec.sandbox.graph_licensing import Licensing
 from runbook_exec.sandbox.graph_query import check_known
-from runbook_exec.sandbox.graph_refusal import ON_PREMISES, TOO_SIMPLE, Refusal, bad, missing
+from runbook_exec.sandbox.graph_refusal import ON_PREMISES, TOO_SIMPLE, Refusal, bad, denied, missing
 
 USUAL = (
     "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation",
@@ -36,6 +36,8 @@ KNOWN = WRITABLE | {
     "signInSessionsValidFromDateTime", "lastPasswordChangeDateTime", "externalUserState", "creationType",
     "identities", "imAddresses", "securityIdentifier", "assignedPlans", "aboutMe", "mailboxSettings", "signInActivity",
 }  # fmt: skip
+GUARDED = frozenset({"accountEnabled", "passwordProfile", "mobilePhone", "businessPhones", "otherMails"})
+"""What an application without a role of its own may not change for an administrator."""
 REQUIRED = ("accountEnabled", "displayName", "mailNickname", "passwordProfile", "userPrincipalName")
 
 READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
@@ -99,6 +101,8 @@ class Users:
     def change(self, asked: Asked, key: str) -> Answer:
         fields, body = asked.fields, self.find(key)
         self._need_for(asked, fields)
+        if GUARDED & set(fields) and self._is_administrator(body["id"]):
+            raise denied()
         self._check_fields(fields)
         if body.get("onPremisesSyncEnabled") and self._mastered(body, fields):
             raise bad(ON_PREMISES)
@@ -195,6 +199,10 @@ class Users:
         }
         least = narrow.get(next(iter(fields), "")) if len(fields) == 1 else None
         asked.need(*WRITE, *([least] if least else []))
+
+    def _is_administrator(self, user_id: str) -> bool:
+        ids = {user_id, *(group["id"] for group in self.cloud.groups() if user_id in group["_members"])}
+        return any(ids & set(role["members"]) for _, role in self.cloud.shelf.items("graph_roles"))
 
     @staticmethod
     def _mastered(body: Body, fields: Mapping[str, Any]) -> bool:

@@ -43,7 +43,8 @@ class AccessPass(Action[AccessPassArgs]):
     The tenant's policy is read first: a pass that the policy forbids, or that its owner could
     not use, is not made. A person has one pass at most: a new one ends the old one, and the plan
     says so. The pass is shown to nobody by this step and is never kept. It opens the cloud;
-    a hybrid-joined PC still wants the directory password at its first sign-in.
+    a hybrid-joined PC still wants the directory password at its first sign-in. No pass is made for an
+    administrator: whoever can make one could become one.
     """
 
     name = "graph.access_pass"

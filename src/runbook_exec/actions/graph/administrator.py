@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runbook_exec.actions.graph import person
-from runbook_exec.actions.graph.kinds import below_user, kind
+from runbook_exec.actions.graph.kinds import kind
 from runbook_exec.actions.graph.message import Message, literal, path
 from runbook_exec.change import Facts, Ref, State
 
@@ -19,11 +19,14 @@ def _held(key: str, body: Any) -> State:
     return {"roles": sorted(str(entry["displayName"]) for entry in body["value"])}
 
 
-kind(
-    "admin_roles",
-    below_user("transitiveMemberOf", "microsoft.graph.directoryRole", select="id,displayName", top="999"),
-    _held,
-)
+def _asked(key: str) -> tuple[Message, ...]:
+    # A cast is an advanced query: answered only with eventual consistency, so some seconds late.
+    where = ("users", key, "transitiveMemberOf", "microsoft.graph.directoryRole")
+    query = path(*where, select="id,displayName", top="999", count="true")
+    return (Message(path=query, headers={"ConsistencyLevel": "eventual"}),)
+
+
+kind("admin_roles", _asked, _held)
 
 
 def _definitions(key: str, body: Any) -> State:

@@ -80,7 +80,7 @@ class DirectoryRole(Action[DirectoryRoleArgs]):
             raise Refused(
                 f"the tenant has no role {unknown[0]}", next_move="write its English name as in Entra"
             )
-        ref = Ref(ASSIGNED, str(user["id"]) if isinstance(user.get("id"), str) else key)
+        ref = _own(user, key)
         held = facts.get(ref) or {}
         names = {role_id: name for name, role_id in definitions.items()}
         now = {_label(names, spot): spot for spot in held}
@@ -98,7 +98,9 @@ class DirectoryRole(Action[DirectoryRoleArgs]):
             after=after,
             says=_says(who, after),
             identity=user.get("id"),
-            effects=(Effect(ref, shown, whole=True),) if after else (),
+            effects=(Effect(ref, shown, whole=True), *_for_others(facts, user, key, names, shown))
+            if after
+            else (),
             writes=(*person.names(user, key), *_ending(held, before, after)),
             outputs={"roles": sorted(_label(names, spot) for spot in shown)},
             notes=tuple(_through_groups(facts, key, now)),
@@ -162,6 +164,22 @@ def _shown(
     gone = {before[label] for label, spot in after.items() if spot is None}
     new = {str(spot): "" for spot in after.values() if spot is not None}
     return {**{spot: key for spot, key in held.items() if spot not in gone}, **new}
+
+
+def _for_others(
+    facts: Facts, user: Any, key: str, names: Mapping[str, str], shown: Mapping[str, Json]
+) -> Iterator[Effect]:
+    """What later steps see: whether the user is an administrator still, by a group perhaps."""
+    direct = {_label(names, spot).partition(" @ ")[0] for spot in (facts.get(_own(user, key)) or {})}
+    state = facts.get(administrator.ref(key))
+    by_group = {role for role in (state["roles"] if state is not None else ()) if role not in direct}
+    roles = sorted(by_group | {_label(names, spot).partition(" @ ")[0] for spot in shown})
+    for ref in person.refs_of(user, key):
+        yield Effect(administrator.ref(ref.key), {"roles": roles}, whole=True)
+
+
+def _own(user: Any, key: str) -> Ref:
+    return Ref(ASSIGNED, str(user["id"]) if isinstance(user.get("id"), str) else key)
 
 
 def _ending(held: Mapping[str, Json], before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:

@@ -12,6 +12,7 @@ from runbook_exec.action import Action, Args, Context, Rights, register
 from runbook_exec.actions.graph import administrator, person
 from runbook_exec.actions.graph.message import Message, path
 from runbook_exec.actions.graph.session import Session
+from runbook_exec.actions.graph.user_sentence import says
 from runbook_exec.change import Change, Deferred, Effect, Evidence, Facts, Json, Ref, State, narrow, same
 from runbook_exec.errors import Invalid, Refused
 from runbook_exec.secret import Secret
@@ -74,7 +75,8 @@ class User(Action[UserArgs]):
 
     Only the attributes given are read and set. A name that somebody else holds, live or as an
     address, stops the plan. Attributes of a synced user belong to Active Directory: the
-    plan is refused and names them and the way there. A new user must change the password
+    plan is refused and names them and the way there. Of an administrator nothing is set here: the everyday
+    application must not touch them, and the plan says so. A new user must change the password
     at the first sign-in.
     """
 
@@ -135,7 +137,7 @@ class User(Action[UserArgs]):
             target=key,
             before=before,
             after=after,
-            says=_says(who, after),
+            says=says(who, after),
             identity=user.get("id"),
             effects=tuple(Effect(other, after) for other in person.refs_of(user, key) if after),
             writes=person.names(user, key),
@@ -201,7 +203,7 @@ class User(Action[UserArgs]):
             target=change.target,
             before=change.after,
             after=change.before,
-            says=_says(change.target, dict(change.before)),
+            says=says(change.target, dict(change.before)),
             identity=change.identity,
             writes=change.writes,
         )
@@ -220,7 +222,7 @@ class User(Action[UserArgs]):
         theirs = sorted(set(left.after or ()) - IN_THE_CLOUD) if user and person.synced(user) else []
         return replace(
             left,
-            says=_says(person.called(user, back.target), left.after) if left.after else back.says,
+            says=says(person.called(user, back.target), left.after) if left.after else back.says,
             effects=tuple(Effect(each, left.after) for each in person.refs_of(user, ref.key))
             if not left.is_empty
             else (),
@@ -270,37 +272,3 @@ def _about_holders(holder: Any) -> Iterator[str]:
         yield f"a deleted object held this name ({', '.join(holder['deleted'])}); restoring it is not creating one"
     if not holder["deleted_visible"]:
         yield "deleted items cannot be seen: whether one of them held this name is unknown"
-
-
-_WORDS = {
-    "displayName": ("name", "Name"),
-    "givenName": ("given name", "Vorname"),
-    "surname": ("surname", "Nachname"),
-    "mailNickname": ("mail alias", "Mail-Alias"),
-    "jobTitle": ("job title", "Position"),
-    "department": ("department", "Abteilung"),
-    "companyName": ("company", "Firma"),
-    "officeLocation": ("office", "Büro"),
-    "mobilePhone": ("mobile phone", "Mobiltelefon"),
-    "employeeId": ("employee number", "Personalnummer"),
-    "employeeType": ("kind of employment", "Art der Beschäftigung"),
-    "preferredLanguage": ("language", "Sprache"),
-    "usageLocation": ("usage location", "Nutzungsstandort"),
-}
-
-
-def _says(who: str, after: Mapping[str, Json]) -> dict[str, str]:
-    if not after:
-        return {
-            "en": f"The cloud account of {who} is as wanted",
-            "de": f"Das Cloud-Konto von {who} ist wie gewünscht",
-        }
-    en, de = [], []
-    for name, value in after.items():
-        if name == "accountEnabled":
-            en.append("may sign in" if value else "may no longer sign in")
-            de.append("darf sich anmelden" if value else "darf sich nicht mehr anmelden")
-        else:
-            en.append(f"has the {_WORDS[name][0]} {value}" if value else f"has no {_WORDS[name][0]}")
-            de.append(f"hat {_WORDS[name][1]} {value}" if value else f"hat {_WORDS[name][1]} nicht mehr")
-    return {"en": f"{who} " + ", ".join(en), "de": f"{who} " + ", ".join(de)}
