@@ -29,6 +29,10 @@ _SAID = {
         "waits for somebody who is known: the account {} is nobody's",
         "wartet auf jemand Bekannten: das Konto {} gehört niemandem",
     ),
+    "how": (
+        "`runbook confirm {0} {1}`, typed by that person; then `runbook resume {0}` goes on",
+        "`runbook confirm {0} {1}`, von diesem Menschen getippt; dann macht `runbook resume {0}` weiter",
+    ),
     "list": ("Done? Confirm each: {}", "Erledigt? Jedes bestätigen: {}"),
 }
 
@@ -49,7 +53,7 @@ def agree(step: Step, label: str, nature: Nature, scribe: Scribe, around: Surrou
         return
     me = _human(step, scribe.who, around)
     if not me:
-        raise _waiting(label, _said(around, "stranger", scribe.who), scribe)
+        raise _waiting(step, label, _said(around, "stranger", scribe.who), scribe, around)
     if asks_itself and by and me not in by:
         return  # the action asks the last of them
     if me not in by and around.ask(Question(title=_title(step, around.language))) is not None:
@@ -61,7 +65,7 @@ def agree(step: Step, label: str, nature: Nature, scribe: Scribe, around: Surrou
         scribe.add(Kind.CONFIRMED, {"step": label, "who": REHEARSED, "text": ""})
         by = heard_from(step, label, scribe, around)
     if len(by) < needed:
-        raise _waiting(label, _said(around, "other" if by else "one"), scribe)
+        raise _waiting(step, label, _said(around, "other" if by else "one"), scribe, around)
 
 
 def together(title: str, steps: Sequence[Step], scribe: Scribe, around: Surroundings) -> None:
@@ -74,7 +78,7 @@ def together(title: str, steps: Sequence[Step], scribe: Scribe, around: Surround
         reason = _said(around, "one")
         for step in steps[1:]:
             scribe.add(Kind.WAITING, {"step": step.id, "reason": reason})
-        raise _waiting(steps[0].id, reason, scribe)
+        raise _waiting(steps[0], steps[0].id, reason, scribe, around)
     for step in steps:
         scribe.add(Kind.CONFIRMED, {"step": step.id, "who": scribe.who, "text": ""})
 
@@ -96,13 +100,20 @@ def _human(step: Step, account: str, around: Surroundings) -> str:
     return around.human(account) if step.mode is Mode.CHALLENGE else account
 
 
-def _waiting(label: str, reason: str, scribe: Scribe) -> Stop:
-    scribe.add(Kind.WAITING, {"step": label, "reason": reason})
+def how_to_confirm(step: Step, label: str, scribe: Scribe, around: Surroundings) -> str:
+    """The next move where somebody's word is missing; a secret is shown by the run itself alone."""
     run = scribe.run.id
+    if step.args.get("reveal"):
+        return f"`runbook resume {run}` goes on"
+    return _said(around, "how", run, label)
+
+
+def _waiting(step: Step, label: str, reason: str, scribe: Scribe, around: Surroundings) -> Stop:
+    scribe.add(Kind.WAITING, {"step": label, "reason": reason})
     return Stop(
         RunStatus.WAITING,
         f"step {label!r} {reason}",
-        next_move=f"`runbook confirm {run} {label}`, typed by that person; then `runbook resume {run}`",
+        next_move=how_to_confirm(step, label, scribe, around),
     )
 
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from runbook_exec.action import Action, Context, asking, still_ours
-from runbook_exec.agree import word_given
+from runbook_exec.agree import how_to_confirm, word_given
 from runbook_exec.change import Change, Evidence, Json, Nature, Waiting
 from runbook_exec.errors import Failed, Overtaken, Transient, Unreachable
 from runbook_exec.journal import Kind
@@ -85,7 +85,7 @@ class Attempt:
             raise Stop(
                 RunStatus.WAITING,
                 f"step {self.label!r} waits: {outcome.reason}",
-                next_move=f"`runbook resume {self.scribe.run.id}` goes on",
+                next_move=how_to_confirm(self.step, self.label, self.scribe, self.around),
             )
         now = self.around.clock()
         if now >= deadline:

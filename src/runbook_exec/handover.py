@@ -66,7 +66,7 @@ def take(app: App, run_id: str) -> HandOver:
             )
         return Kind.TAKEN, _now(), {"before": run.holder}
 
-    if app.run(run_id).taken_by != app.desk.who:
+    if app.run(run_id).holder != app.desk.who:
         record(app, run_id, made)
     return look(app, run_id)
 

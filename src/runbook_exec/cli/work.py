@@ -416,7 +416,9 @@ def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -
         return EXITS[status]
     _differences(ended, language)
     unsettled = ", ".join(
-        row.step for row in rows if ended.record(row.step).change is not None and not row.status.is_over
+        row.step
+        for row in rows
+        if ended.record(row.step).change is not None and not row.status.is_over and row.status != "deferred"
     )
     so_far = say(language, "so far", done, len(rows))
     click.echo(so_far + (say(language, "unsettled", unsettled) if unsettled else "") + say(language, "rest"))
