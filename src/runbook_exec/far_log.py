@@ -44,8 +44,8 @@ class FarLog:
 
     changes: tuple[FarChange, ...]
     limits: tuple[Words, ...] = ()
-    application: str = ""
-    """As which application we ourselves write; empty where the far side names none."""
+    reach: int = 0
+    """Days back that the log can show at most; 0: it has no such end."""
 
 
 class Rememberer(Protocol):

@@ -135,3 +135,9 @@ def test_a_side_that_cannot_be_read_is_told_and_never_taken_for_clean(desk):
         desk("sandbox", "fault", "directory-down", "--off")
     assert [each["side"] for each in said.json["not_read"]] == ["ldap"]
     assert said.code in {4, 9}
+
+
+def test_a_period_that_a_log_cannot_reach_is_not_taken_for_clean(desk):
+    said = desk("reconcile", "--from", "2020-01-01", "--to", "2020-12-31")
+    assert said.code == 4
+    assert "before the earliest that its log can show" in said.out

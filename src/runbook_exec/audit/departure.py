@@ -34,6 +34,7 @@ class Sort(StrEnum):
     UNDONE = "undone"
     CANCELLED = "cancelled"
     DEFERRED = "deferred"
+    NEVER = "never done"
     OTHERWISE = "other than planned"
     ERASED = "erased"
     CHAIN = "chain broken"
@@ -59,6 +60,7 @@ _BY_KIND = {
     Kind.UNDOING: Sort.UNDONE,
     Kind.CANCELLED: Sort.CANCELLED,
     Kind.DEFERRED: Sort.DEFERRED,
+    Kind.NEVER: Sort.NEVER,
 }
 KINDS = (*_BY_KIND, Kind.FAILED)
 """Event kinds that tell of a departure even of a run that is not replayed."""

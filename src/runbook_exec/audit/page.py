@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from runbook_exec.audit.limits import limits
 from runbook_exec.audit.tables import Table, clock, named, span
 from runbook_exec.audit.words import Papers
 from runbook_exec.plan_html import template
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +131,22 @@ def _said(one: Examined, text: Papers) -> Iterator[str]:
 
 
 def _own(one: Examined, tables: Mapping[str, Table], text: Papers) -> Iterator[tuple[str, Table]]:
-    """What the big tables hold about this item, without the columns that the page says already."""
+    """What the big tables hold about this item, without the columns that the page says already, or that are empty."""
     for name in ("approvals", "lines"):
         whole = tables[name]
-        rows = tuple(row[2:] for row in whole.rows if row[0] == one.item.key)
+        rows = [row[2:] for row in whole.rows if row[0] == one.item.key]
+        used = [n for n in range(len(whole.headings) - 2) if any(row[n] for row in rows)]
         if rows:
-            yield text[name], Table(name=name, headings=whole.headings[2:], rows=rows)
+            yield (
+                text[name],
+                Table(
+                    name=name,
+                    headings=tuple(whole.headings[n + 2] for n in used),
+                    rows=tuple(tuple(_short(row[n]) for n in used) for row in rows),
+                ),
+            )
+
+
+def _short(cell: str) -> str:
+    """A digest by its beginning; the whole one stands in the CSV file."""
+    return f"{cell[:16]}…" if _DIGEST.fullmatch(cell) else cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -22,7 +23,7 @@ SIDES = ("ldap", "graph")
 
 @dataclass(frozen=True, kw_only=True)
 class Unread:
-    """A far side whose log could not be read."""
+    """A far side whose log could not be read, or not for the whole period."""
 
     side: str
     what: str
@@ -92,6 +93,7 @@ def reconcile(
             read.append(side)
             changes += log.changes
             limits += log.limits
+            unread += _beyond(side, log.reach, since, as_of)
     return Reconciled(
         environment=environment.name,
         since=since,
@@ -137,6 +139,17 @@ def _applications(environment: Environment) -> frozenset[str]:
     if not found:
         return frozenset()
     return frozenset({str(looked_up("client_id", found, "connection graph")).lower()})
+
+
+def _beyond(side: str, reach: int, since: date, as_of: datetime) -> Iterator[Unread]:
+    """That a period begins before a log does: silence about that time proves nothing."""
+    missing = (as_of.date() - since).days - reach
+    if reach and missing > 0:
+        yield Unread(
+            side=side,
+            what=f"the period begins {missing} days before the earliest that its log can show",
+            next_move="reconcile every week, or hold an exported copy of that log against the journal by hand",
+        )
 
 
 def _scope(base: str, *, everything: bool) -> Words:

@@ -113,7 +113,7 @@ def _approvals(report: Report, text: Papers) -> Iterator[tuple[str, ...]]:
                 one.item.key,
                 word.run,
                 word.gate,
-                decision.verdict.value,
+                text.verdict(decision.verdict),
                 named(word.name, decision.person),
                 decision.delegated_for,
                 clock(decision.at),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from runbook_exec.audit.comparison import Outcome
 from runbook_exec.audit.departure import Sort
+from runbook_exec.decision import Verdict
 from runbook_exec.model import Duty
 from runbook_exec.run import RunStatus
 
@@ -134,6 +135,7 @@ _SORTS: Mapping[Sort, Pair] = {
     Sort.UNDONE: ("undone", "zurückgenommen"),
     Sort.CANCELLED: ("cancelled", "abgebrochen"),
     Sort.DEFERRED: ("deferred", "aufgeschoben"),
+    Sort.NEVER: ("never to be done", "endgültig nicht getan"),
     Sort.OTHERWISE: ("other than planned", "anders als geplant"),
     Sort.ERASED: ("erased", "gelöscht"),
     Sort.CHAIN: ("chain broken", "Kette gebrochen"),
@@ -147,6 +149,13 @@ _OUTCOMES: Mapping[Outcome, Pair] = {
     Outcome.OTHERWISE: ("other than planned", "anders als geplant"),
     Outcome.NOT_DONE: ("not done", "nicht getan"),
     Outcome.TAKEN_BACK: ("taken back", "zurückgenommen"),
+}
+_VERDICTS: Mapping[Verdict, str] = {
+    Verdict.APPROVE: "zugestimmt",
+    Verdict.REJECT: "abgelehnt",
+    Verdict.BREAK_GLASS: "Notfallfreigabe",
+    Verdict.WITHDRAW: "zurückgezogen",
+    Verdict.REVIEW: "nachgeprüft",
 }
 _DUTIES: Mapping[Duty, Pair] = {
     Duty.JOINER: ("joiners", "Eintritte"),
@@ -184,6 +193,9 @@ class Papers:
 
     def outcome(self, outcome: Outcome) -> str:
         return _OUTCOMES[outcome][self._which]
+
+    def verdict(self, verdict: Verdict) -> str:
+        return _VERDICTS[verdict] if self._which else verdict.value
 
     def duty(self, duty: Duty) -> str:
         return _DUTIES[duty][self._which]

@@ -46,7 +46,8 @@ def reconcile(
     what, by whom where the far side says so, and which run was about the thing at the time.
     Looked at are the things that runs of the period wrote; --base and --all look further.
 
-    Exit code 0: nothing outside. 9: something. 4: a log could not be read, and nothing else was found.
+    Exit code 0: nothing outside. 9: something. 4: a log could not be read (or not back to the
+    first day), and nothing was found.
     """
     from runbook_exec.app import now
     from runbook_exec.audit import outside_told

@@ -14,6 +14,8 @@ from runbook_exec.far_log import FarChange, FarLog
 AUDIT_LOG = "AuditLog.Read.All"
 """The least permission that reading it takes."""
 PAGE = "999"
+REACH = 30
+"""Days at most; 7 without a P1 or P2 licence."""
 
 _RETENTION: Words = {
     "en": "Entra keeps its audit log for 7 days, or 30 days with a P1 or P2 licence: what is older is not there. An entry "
@@ -52,7 +54,11 @@ def log(entries: Sequence[Mapping[str, Any]], only: Sequence[str] | None) -> Far
         found = [
             c for c in found if {c.identity, c.value_id, c.object.casefold(), c.value.casefold()} & wanted
         ]
-    return FarLog(changes=tuple(sorted(found, key=lambda c: (c.at, c.object, c.what))), limits=(_RETENTION,))
+    return FarLog(
+        changes=tuple(sorted(found, key=lambda c: (c.at, c.object, c.what))),
+        limits=(_RETENTION,),
+        reach=REACH,
+    )
 
 
 def _changes(entry: Mapping[str, Any]) -> Iterator[FarChange]:
