@@ -23,7 +23,7 @@ class Joiner(Trial):
 
     name = "onboard-employee"
     renewed = frozenset({"temporaryAccessPassMethods", '"modify", "CN=Anna Berg'})
-    resume = ("--rehearse",)
+    resume = ("--rehearse", "--hold", "10m")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class Joiner(Trial):
         return self.folder
 
     def command(self, key: str) -> list[str]:
-        return ["run", "onboard-employee", "--inputs", "runbooks/examples/anna-berg.yaml", "--rehearse"]
+        return ["run", "onboard-employee", "--inputs", "runbooks/examples/anna-berg.yaml", *self.resume]
 
     def effects(self, key: str) -> Counter[str]:
         with closing(Shelf(self.company / "company.sqlite")) as shelf:
