@@ -190,6 +190,13 @@ def tries(app: App) -> dict[str, Try]:
         return {}
 
 
+def failed(app: App) -> list[Try]:
+    """The anchors that are still named and whose last try failed."""
+    before = tries(app)
+    named = (before.get(_key(number, kind)) for number, (kind, _) in enumerate(configured(app)))
+    return [one for one in named if one is not None and one.failed]
+
+
 def copy_of(client: str, kept: Kept) -> Signed:
     """A stored checkpoint as it is copied."""
     body = kept.body.decode()

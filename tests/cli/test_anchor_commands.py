@@ -70,6 +70,8 @@ def test_a_run_leaves_a_copy_at_its_end_and_a_dead_anchor_changes_nothing_about_
     assert told["anchors"][0]["checkpoint"] == told["newest"]
     doctor = project("doctor", "--json")
     assert doctor.returncode == 4
+    assert "✗ ssh nobody@127.0.0.1:1: no copy could be left" in project("status").stdout
+    assert "Es konnte keine Kopie abgelegt werden" in project("status", RUNBOOK_LANG="de").stdout
     assert any("no copy could be left" in one["what"] for one in json.loads(doctor.stdout))
 
 

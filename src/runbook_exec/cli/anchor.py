@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runbook_exec.cli import options
+from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
 
 
@@ -43,18 +44,27 @@ def anchor(*, as_json: bool, **given: Any) -> int:
         click.echo(json.dumps([asdict(one) for one in made], ensure_ascii=False, indent=2))
     else:
         for one in made:
-            _tell(one)
+            _tell(one, app.desk.language)
     return 4 if any(one.failed for one in made) else 0
 
 
-def _tell(one: Any) -> None:
+def _tell(one: Any, language: str) -> None:
     if not one.failed:
         mark = click.style("✓", fg="green")
-        click.echo(f"{mark} {visible(one.anchor)}: checkpoint {one.checkpoint}")
+        click.echo(f"{mark} {say(language, 'anchor has', visible(one.anchor), one.checkpoint)}")
         return
-    click.echo(f"{click.style('✗', fg='red')} {visible(one.anchor)}: {visible(one.failed)}")
+    told = say(language, "anchor failed", visible(one.anchor), visible(one.failed))
+    click.echo(f"{click.style('✗', fg='red')} {told}")
     if one.next_move:
-        click.echo(f"    next: {visible(one.next_move)}")
+        click.echo(say(language, "anchor next", visible(one.next_move)))
+
+
+def show_failed(app: Any) -> None:
+    """The anchors at which the last try failed; nothing where all is well."""
+    from runbook_exec import anchoring
+
+    for one in anchoring.failed(app):
+        _tell(one, app.desk.language)
 
 
 @click.command()
@@ -92,20 +102,21 @@ def anchors(*, as_json: bool, folder: Path | None, **given: Any) -> int:
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
         for one in told:
-            _fetched(one)
+            _fetched(one, app.desk.language)
     return 4 if failed else 0
 
 
-def _fetched(one: dict[str, Any]) -> None:
+def _fetched(one: dict[str, Any], language: str) -> None:
     if "error" in one:
         click.echo(f"{click.style('✗', fg='red')} {visible(one['anchor'])}: {visible(one['error'])}")
         if one["next"]:
-            click.echo(f"    next: {visible(one['next'])}")
+            click.echo(say(language, "anchor next", visible(one["next"])))
         return
     mark = click.style("!" if one["unreadable"] else "✓", fg="yellow" if one["unreadable"] else "green")
-    click.echo(f"{mark} {visible(one['anchor'])}: {one['copies']} copies, {one['new']} of them new here")
+    told = say(language, "anchor fetched", visible(one["anchor"]), one["copies"], one["new"])
+    click.echo(f"{mark} {told}")
     for name in one["unreadable"]:
-        click.echo(f"    makes no sense (torn, changed, or not ours): {visible(name)}")
+        click.echo(say(language, "anchor senseless", visible(name)))
 
 
 def _list(app: Any, *, as_json: bool) -> int:
@@ -119,16 +130,16 @@ def _list(app: Any, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"newest": number, "anchors": [asdict(one) for one in before]}, indent=2))
         return 0
+    language = app.desk.language
     if not anchoring.configured(app):
-        click.echo("No anchor is named: whoever has this machine can rewrite the whole journal unseen.")
-        click.echo("next: docs/anchors.md shows which kind proves what; add one under blackbox.anchors")
+        click.echo(say(language, "no anchors"))
         return 0
     if not before:
-        click.echo("No copy was left yet.\nnext: runbook blackbox anchor")
+        click.echo(say(language, "no copies"))
     for one in before:
         if one.failed:
-            _tell(one)
+            _tell(one, language)
         if one.done_at:
             at = one.done_at[:16].replace("T", " ")
-            click.echo(f"  {visible(one.anchor)}: checkpoint {one.checkpoint} of {number}, at {at} UTC")
+            click.echo(say(language, "anchor newest", visible(one.anchor), one.checkpoint, number, at))
     return 0

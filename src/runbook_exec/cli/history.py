@@ -9,6 +9,7 @@ import click
 
 from runbook_exec.catalogue import said_in
 from runbook_exec.cli import options
+from runbook_exec.cli.anchor import show_failed
 from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
 
@@ -27,6 +28,7 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
         _list(app, limit, as_json=as_json, mine=mine)
         if not as_json:
             click.echo(f"\n{covered(app)}")
+            show_failed(app)
         return
     from runbook_exec.app import now
     from runbook_exec.deadline import late
@@ -46,6 +48,7 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
             "\n" + say(app.desk.language, "next", visible(said_in(run.next_move, app.desk.language))).strip()
         )
     click.echo(f"\n{covered(app)}")
+    show_failed(app)
 
 
 def show_late(lates: Any, language: str) -> None:

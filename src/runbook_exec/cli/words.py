@@ -116,6 +116,28 @@ _SAID: dict[str, tuple[str, str]] = {
     "not before": ("not before {}", "nicht vor {}"),
     "only if": ("      only if {}", "      nur wenn {}"),
     "no way back": ("      cannot be taken back: {}", "      nicht rücknehmbar: {}"),
+    "anchor has": ("{}: checkpoint {}", "{}: Prüfpunkt {}"),
+    "anchor failed": ("{}: no copy could be left: {}", "{}: Es konnte keine Kopie abgelegt werden: {}"),
+    "anchor next": ("    next: {}", "    als Nächstes: {}"),
+    "anchor newest": (
+        "  {}: checkpoint {} of {}, at {} UTC",
+        "  {}: Prüfpunkt {} von {}, um {} UTC",
+    ),
+    "anchor fetched": ("{}: {} copies, {} of them new here", "{}: {} Kopien, davon {} hier neu"),
+    "anchor senseless": (
+        "    makes no sense (torn, changed, or not ours): {}",
+        "    ergibt keinen Sinn (abgerissen, verändert oder nicht von uns): {}",
+    ),
+    "no anchors": (
+        ("No anchor is named: whoever has this machine can rewrite the whole journal unseen.\n"
+        "next: docs/anchors.md shows which kind proves what; add one under blackbox.anchors"),
+        ("Kein Anker ist genannt: Wer diesen Rechner hat, kann das ganze Journal unbemerkt neu schreiben.\n"
+        "als Nächstes: docs/anchors.md zeigt, welche Art was beweist; einen unter blackbox.anchors eintragen"),
+    ),
+    "no copies": (
+        "No copy was left yet.\nnext: runbook blackbox anchor",
+        "Noch wurde keine Kopie abgelegt.\nals Nächstes: runbook blackbox anchor",
+    ),
     "no runs": (
         "No runs yet. `runbook list` shows the runbooks.",
         "Noch keine Läufe. `runbook list` zeigt die Checklisten.",
