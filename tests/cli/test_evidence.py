@@ -119,6 +119,17 @@ def test_broken_glass_is_an_item_of_its_own_with_its_review_or_its_absence(offic
     assert "it was right" in page
 
 
+def test_a_look_at_broken_glass_can_come_too_late(office):
+    office.replace(
+        "runbooks/grant.yaml", "control: access", "control: {is: [access, emergency], within: 1ms}"
+    )
+    office.begin()
+    office("kim", "break-glass", office.run, "--reason", "fire", "--digest", office.digest()[:32])
+    office("boss", "after-review", office.run, "--reason", "it was right")
+    folder, _ = evidence(office, control="emergency")
+    assert "late" in {row["Departure"] for row in rows(folder, "departures")}
+
+
 def test_the_sample_is_the_same_every_time_and_can_be_drawn_by_hand(office):
     for who in "abcd":
         granted(office, who)

@@ -147,8 +147,8 @@ class Examiner:
             if not any(line.get("status") == "gate" for line in run.plan.get("lines", ())):
                 yield Departure(sort=Sort.UNASKED, run=run.id)
             yield from grants_overrun(main, self.later(item.person), self.hours, self.as_of)
-        if shown.glass and shown.glass.review is None:
-            yield Departure(sort=Sort.UNREVIEWED, run=run.id, step=shown.glass.decision.gate)
+        if shown.glass:
+            yield from _reviewed(shown.glass, main.begun)
 
     def _approvals(self, each: Journalled) -> Iterator[Approval]:
         counted = _digests_opened(each.events)
@@ -186,6 +186,18 @@ class Examiner:
             reviewer=self.name_of(review.person) if review else "",
             covered=tuple(_covered(each.events, broken)),
         )
+
+
+def _reviewed(glass: Glass, begun: Begun) -> Iterator[Departure]:
+    """Broken glass that nobody looked at, or later than the control allows."""
+    broken, review = glass.decision, glass.review
+    if review is None:
+        yield Departure(sort=Sort.UNREVIEWED, run=begun.run, step=broken.gate)
+        return
+    limit = begun.control.within if Duty.EMERGENCY in begun.control.duties else None
+    passed = datetime.fromisoformat(review.at) - datetime.fromisoformat(broken.at)
+    if limit is not None and passed.total_seconds() > limit:
+        yield Departure(sort=Sort.LATE, run=begun.run, step=broken.gate, at=review.at, what="within")
 
 
 def ticket_of(run: Run) -> str:
