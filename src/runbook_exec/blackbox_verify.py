@@ -90,7 +90,7 @@ class Anchor:
             at = moment(found["at"])
         except (TypeError, KeyError) as error:
             raise ValueError("this is no receipt of an anchor") from error
-        if type(number) is not int or not isinstance(digest, str) or not isinstance(kind, str):
+        if type(number) is not int or number < 1 or not isinstance(digest, str) or not isinstance(kind, str):
             raise ValueError("this is no receipt of an anchor")
         token, nonce = (str(found.get(name) or "") for name in ("token", "nonce"))
         digest = digest.lower()
@@ -123,7 +123,8 @@ class Trust:
     """What the verifier is told by somebody other than the writer of the log."""
 
     keys: tuple[PinnedKey, ...] = ()
-    anchors: tuple[Anchor, ...] = ()
+    anchors: tuple[Anchor, ...] | None = None
+    """Those that were fetched from where they lie; None: nobody looked, and the log's own receipts have to do."""
     signers: Mapping[str, frozenset[str]] | None = None
     """Person → SSH public keys (`kind key`); None: not told."""
     anchor_age: timedelta | None = None
@@ -268,7 +269,7 @@ class _Walk:
         self.unproven = 0
         """Time stamps that nobody checked."""
         self.given: dict[int, list[Anchor]] = {}
-        for anchor in trust.anchors:
+        for anchor in trust.anchors or ():
             self.given.setdefault(anchor.checkpoint, []).append(anchor)
         self.agreed: list[Anchor] = []
         self.signatures = _Signatures(trust.signers)
@@ -444,6 +445,8 @@ class _Walk:
 
     def _believe(self, heads: Mapping[str, Any]) -> None:
         """The events behind these heads are not here; what is signed stands for them."""
+        for run, seq in self.fresh.items():
+            raise Tampered("added", run=run, seq=seq, n=self.number + 1)
         for run, (seq, digest) in heads.items():
             known = self.heads.setdefault(run, _Head(0, FIRST, datetime.min.replace(tzinfo=UTC)))
             self.verdict.events += seq - known.seq
@@ -506,7 +509,7 @@ class _Walk:
 
     def close(self) -> None:
         """What is to be said once everything was read."""
-        told, trust = self.verdict, self.trust
+        told = self.verdict
         if not self.ended and not any(note.code == "torn" for note in told.notes):
             told.note("no end", INCOMPLETE)
         if self.ended:
@@ -522,7 +525,7 @@ class _Walk:
         told.notes += self.signatures.notes()
         if self.unproven:
             told.note("time stamps unproven", count=self.unproven)
-        if self.number or trust.anchors:
+        if self.number:
             self._anchors_new_enough()
 
     def _nothing_cut_off(self) -> None:
@@ -555,12 +558,13 @@ class _Walk:
 
     def _anchors_new_enough(self) -> None:
         told, trust = self.verdict, self.trust
-        known = self.agreed or self.receipts
+        looked = trust.anchors is not None
+        known = self.agreed or (() if looked else self.receipts)
         newest = max(known, key=lambda one: (one.checkpoint, one.at), default=None)
         highest = max((one.checkpoint for one in (*self.agreed, *self.receipts)), default=0)
         if self.claims > highest:
             told.note("anchor missing", INCOMPLETE, n=self.claims, have=highest)
-        if newest is None and not self.claims and trust.anchor_age is None:
+        if newest is None and not looked and not self.claims and trust.anchor_age is None:
             told.note("no anchor")
             return
         if newest is None:
@@ -873,7 +877,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         trust = Trust(
             keys=tuple(map(key_given, given.key)),
-            anchors=tuple(read_anchors(given.anchors)) if given.anchors else (),
+            anchors=tuple(read_anchors(given.anchors)) if given.anchors else None,
             signers=read_signers(given.signers) if given.signers else None,
             anchor_age=timedelta(hours=given.anchor_age) if given.anchor_age is not None else None,
             authority=given.tsa.read_bytes() if given.tsa else b"",

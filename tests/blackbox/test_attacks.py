@@ -232,9 +232,24 @@ def test_where_anchors_are_demanded_none_is_stale(log, records):
     assert judged(records, log.trust(anchor_age=timedelta(hours=1))).exit == STALE
 
 
+def test_whoever_looked_and_found_no_anchor_is_not_put_off_with_the_logs_own_receipts(tmp_path):
+    log = anchored(tmp_path)
+    assert judged(log.records(), log.trust()).exit == SOUND
+    verdict = judged(log.records(), log.trust(anchors=()))
+    assert (verdict.exit, "stale none" in codes(verdict)) == (STALE, True)
+    log.close()
+
+
 def test_an_anchor_of_another_log_is_no_match(log, records):
     foreign = replace(log.anchor(3), hash="0" * 64)
     assert judged(records, log.trust(anchors=(foreign,))).finding.code == "anchor"
+
+
+def test_nothing_can_be_put_in_where_a_part_leaves_events_out(log, records):
+    part = log.records(since=log.store.ledger.numbered("c", 5).at)
+    invented = next(record for record in records if record["type"] == "event")
+    verdict = judged([part[0], invented, *part[1:]], log.trust())
+    assert (verdict.exit, verdict.finding.code) == (TAMPERED, "added")
 
 
 # Keys

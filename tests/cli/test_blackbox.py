@@ -6,12 +6,13 @@ import json
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from gating import Office, make_key
 
-from runbook_exec import blackbox_verify
+from runbook_exec import app, blackbox_verify
 
 
 @pytest.fixture
@@ -271,6 +272,16 @@ def test_anchors_that_were_fetched_are_held_against_the_record(office):
     assert "cut off, or put back from a backup" in said.out
     (folder / "bad.json").write_text("{}")
     assert office("mia", "blackbox", "verify", "--anchors", "fetched").code == 64
+
+
+def test_a_clock_that_is_set_back_sets_nothing_back_in_the_record(office, monkeypatch):
+    office.begin()
+    first = office.events()[-1]["at"]
+    monkeypatch.setattr(app, "now", lambda: datetime.now(UTC) - timedelta(days=2))
+    assert office("mia", "cancel", office.run, "--reason", "enough").code == 0
+    office.begin(who="78")
+    assert min(event["at"] for event in office.events()) >= first
+    assert office("mia", "blackbox", "verify").code == 0
 
 
 def test_the_verifier_can_be_printed(office):

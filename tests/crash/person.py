@@ -13,13 +13,17 @@ from typing import Any
 
 from crash.trial import REPOSITORY
 
+from runbook_exec.blackbox_verify import PinnedKey, Trust, Verdict, verify
 from runbook_exec.journal import Event, Kind
 from runbook_exec.replay import replay
 from runbook_exec.run import Run
+from runbook_exec.signing import Keys
 from runbook_exec.store.sqlite import SqliteStore
 
 HERE = Path(__file__).parent
 STATE = ".runbook"
+CLIENT = "kranich"
+"""Of every trial's project."""
 
 
 class Person:
@@ -95,6 +99,16 @@ class Person:
         resumed = max((event.seq for event in events if event.kind == Kind.RESUMED), default=0)
         following = [event for event in events if resumed and event.seq == resumed + 1]
         return [(datetime.fromisoformat(event.at) - began).total_seconds() for event in following]
+
+    def black_box(self) -> Verdict:
+        """What the verifier says of the journal, by the key at hand, as the command would on this machine."""
+        state = self.project / STATE
+        store = SqliteStore(state / "journal.sqlite")
+        try:
+            key = PinnedKey(public=Keys(state).public())
+            return verify(store.readout(CLIENT).records(made="", program=""), Trust(keys=(key,)))
+        finally:
+            store.close()
 
     def run(self, run_id: str) -> tuple[Run, dict[int, str]]:
         """The run from its journal, its chain checked, and the hash of each event."""

@@ -14,6 +14,7 @@ from typing import Any
 from crash.person import Person
 from crash.trial import Trial, anonymous
 
+from runbook_exec.blackbox_verify import SOUND
 from runbook_exec.errors import EXIT_IN_DOUBT, JournalError
 
 MOST_MOVES = 8
@@ -144,7 +145,7 @@ def _answer_doubt(trial: Trial, person: Person, outcome: Outcome, run_id: str, e
 
 def judged(trial: Trial, person: Person, outcome: Outcome, reference: Reference) -> Outcome:
     """Hold the journal and the far sides against what was promised."""
-    outcome.lost = _lost(person)
+    outcome.lost = [*_lost(person), *_unsound(person)]
     effects = trial.effects(outcome.key)
     outcome.doubled = [
         f"{count} instead of {reference.effects[effect]}: {effect}"
@@ -177,6 +178,12 @@ def _lost(person: Person) -> list[str]:
             if run == run_id and hashes.get(seq) != digest
         ]
     return found
+
+
+def _unsound(person: Person) -> list[str]:
+    """What the black box's verifier finds fault with once the run has ended: a crash leaves nothing behind there."""
+    found = person.black_box()
+    return [] if found.exit == SOUND else ["black box: " + " ".join(found.lines("en"))]
 
 
 def _state(trial: Trial, key: str) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -231,3 +232,48 @@ def test_two_logs_have_two_ids_and_one_keeps_its_own(open_store, tmp_path):
     store = open_store()
     assert store.ledger.log("c") == open_store().ledger.log("c")
     assert store.ledger.log("c") != open_store(folder=tmp_path / "other").ledger.log("c")
+
+
+def scribe_of(store, pen, clock):
+    from runbook_exec.replay import replay
+    from runbook_exec.scribe import Scribe
+
+    return Scribe(
+        replay(store.events(pen.run)),
+        lambda event, over: store.append(event, pen.lease, over=over),
+        who="mia",
+        clock=clock,
+        watch=lambda event, run: None,
+    )
+
+
+def at(second):
+    return datetime.fromisoformat("2026-03-02T07:00:00+00:00") + timedelta(seconds=second)
+
+
+def test_a_process_that_stood_still_dates_its_event_anew(open_store):
+    store = open_store()
+    frozen, other = Pen(store, "r1"), Pen(store, "r2")
+    frozen.write(Kind.STARTED, schema=1)
+    other.write(second=2000)
+    times = iter([at(1), at(2001)])
+    run = scribe_of(store, frozen, lambda: next(times)).add(Kind.EVIDENCE, {"step": "s"})
+    assert run.at == "2026-03-02T07:33:21.000000+00:00"
+
+
+def test_a_clock_that_stays_wrong_writes_nothing(open_store):
+    store = open_store()
+    frozen, other = Pen(store, "r1"), Pen(store, "r2")
+    frozen.write(Kind.STARTED, schema=1)
+    other.write(second=2000)
+    with pytest.raises(JournalError, match="vouched for already"):
+        scribe_of(store, frozen, lambda: at(1)).add(Kind.EVIDENCE, {"step": "s"})
+    assert len(store.events("r1")) == 1
+
+
+def test_a_run_never_goes_back_in_time(open_store):
+    store = open_store()
+    pen = Pen(store, "r1")
+    pen.write(Kind.STARTED, second=100, schema=1)
+    run = scribe_of(store, pen, lambda: at(5)).add(Kind.EVIDENCE, {"step": "s"})
+    assert run.at == "2026-03-02T07:01:40.000000+00:00"

@@ -148,7 +148,7 @@ def _trust(given: dict[str, Any]) -> Any:
         age = given["anchor_age"]
         return verifier.Trust(
             keys=tuple(map(verifier.key_given, given["keys"])),
-            anchors=tuple(verifier.read_anchors(given["anchors"])) if given["anchors"] else (),
+            anchors=tuple(verifier.read_anchors(given["anchors"])) if given["anchors"] else None,
             signers=verifier.read_signers(given["signers"]) if given["signers"] else None,
             anchor_age=timedelta(seconds=duration.seconds(age)) if age else None,
             authority=given["tsa"].read_bytes() if given["tsa"] else b"",
