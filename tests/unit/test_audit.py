@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
 from zoneinfo import ZoneInfo
 
 import pytest
 from running import Bench
 
 from runbook_exec.audit import working_time
-from runbook_exec.audit.census import begun, census
+from runbook_exec.audit.census import Item, begun, census
 from runbook_exec.audit.comparison import Outcome
 from runbook_exec.audit.csv_file import safe
 from runbook_exec.audit.departure import Sort
@@ -19,7 +21,7 @@ from runbook_exec.audit.sample import draw
 from runbook_exec.audit.working_time import WorkingTime
 from runbook_exec.errors import Failed, Invalid
 from runbook_exec.model import Duty
-from runbook_exec.replay import replay
+from runbook_exec.replay import after, replay
 from runbook_exec.run import Word
 from runbook_exec.testing import FarSide, registered
 
@@ -221,6 +223,37 @@ def test_an_erased_run_is_told_as_erased_and_breaks_nothing(bench):
     kept = {name: value for name, value in first.body.items() if name not in {"inputs", "source", "subject"}}
     found = begun(type(first)(**{**vars(first), "body": kept}))
     assert (found.erased, found.due, found.control.duties) == (True, None, ())
+
+
+def test_what_is_left_of_an_erased_run_is_examined_without_a_stumble(bench):
+    leaver(bench)
+    bare = {
+        "run.started": ("inputs", "subject"),
+        "run.planned": (),
+        "step.intent": ("change",),
+        "step.result": (),
+    }
+    events = [replace(e, body=_erased(e, bare.get(e.kind, ()))) for e in bench.store.events("r1")]
+    first = begun(events[0])
+    folded = reduce(after, events, replace(replay(bench.store.events("r1")), steps={}, plan={}, decisions=()))
+    exam = Examiner(
+        duty=Duty.LEAVER, hours=BERLIN, as_of=LATER, verify=lambda run, d: "", name_of=str, with_source=True
+    )
+    item = Item(key="run:r1", runs=(first,))
+    found = exam.examine(item, [Journalled(begun=first, run=folded, events=events)])
+    assert Sort.ERASED in sorts(found)
+    assert [line.step for line in found.lines] == ["lock"]
+
+
+def _erased(event, gone):
+    """Its open fields, as an erasure leaves them."""
+    body = {name: value for name, value in event.body.items() if name not in gone}
+    body |= {"change": None, "$erased": "2026-06-01"}
+    if "lines" in body:
+        body["lines"] = [
+            {"step": line["step"], "status": line["status"], "uses": line["uses"]} for line in body["lines"]
+        ]
+    return body
 
 
 # Hours, samples, cells

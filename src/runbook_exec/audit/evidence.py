@@ -63,6 +63,11 @@ class Report:
         return sum(item.event is None and not item.glass for item in self.census.items)
 
     @property
+    def erased(self) -> int:
+        """Runs in the population of which only the open fields are left."""
+        return len({run.run for item in self.census.items for run in item.runs if run.erased})
+
+    @property
     def departed(self) -> int:
         return sum(bool(one.departures) for one in self.examined)
 

@@ -119,12 +119,7 @@ class Examiner:
         for line in shown.lines:
             if line.outcome is Outcome.OTHERWISE:
                 yield Departure(sort=Sort.OTHERWISE, run=line.run, step=line.step, at=line.at)
-        for word in shown.approvals:
-            if word.unproven and word.for_executed and word.decision.verdict is Verdict.APPROVE:
-                what = f"{word.decision.person}: {word.unproven}"
-                yield Departure(
-                    sort=Sort.UNPROVEN, run=word.run, step=word.gate, at=word.decision.at, what=what
-                )
+        yield from _unproven(shown)
         if main is not None:
             yield from self._of_run(shown, main)
 
@@ -186,6 +181,17 @@ class Examiner:
             reviewer=self.name_of(review.person) if review else "",
             covered=tuple(_covered(each.events, broken)),
         )
+
+
+def _unproven(shown: Examined) -> Iterator[Departure]:
+    """Approvals by which a gate opened and that nobody has to believe now."""
+    erased = {each.run.id for each in shown.runs if each.begun.erased}
+    for word in shown.approvals:
+        counted = word.for_executed and word.decision.verdict is Verdict.APPROVE
+        # Of an erased run what was signed is gone with the rest; the approval itself says so.
+        if counted and word.unproven and word.run not in erased:
+            what = f"{word.decision.person}: {word.unproven}"
+            yield Departure(sort=Sort.UNPROVEN, run=word.run, step=word.gate, at=word.decision.at, what=what)
 
 
 def _reviewed(glass: Glass, begun: Begun) -> Iterator[Departure]:

@@ -25,6 +25,13 @@ def limits(report: Report, text: Papers) -> Iterator[str]:
             "Es wurde keine Liste der Ereignisse angegeben (--population): Ereignisse, die zu keinem Lauf führten, "
             "sind hier nicht zu sehen.",
         )
+    if report.erased:
+        yield say(
+            f"{report.erased} runs were erased: that they were, when, and who agreed is left; whom they were about, and so to "
+            "which event they belong, is not.",
+            f"{report.erased} Läufe sind gelöscht: Dass es sie gab, wann und wer zustimmte, ist geblieben; um wen es ging, "
+            "und damit das Ereignis, zu dem sie gehören, nicht.",
+        )
     uncontrolled = report.census.uncontrolled
     named = ", ".join(f"{name} ({count})" for name, count in sorted(uncontrolled.items()))
     if named:

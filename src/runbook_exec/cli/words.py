@@ -129,10 +129,14 @@ _SAID: dict[str, tuple[str, str]] = {
         "    ergibt keinen Sinn (abgerissen, verändert oder nicht von uns): {}",
     ),
     "no anchors": (
-        ("No anchor is named: whoever has this machine can rewrite the whole journal unseen.\n"
-        "next: docs/anchors.md shows which kind proves what; add one under blackbox.anchors"),
-        ("Kein Anker ist genannt: Wer diesen Rechner hat, kann das ganze Journal unbemerkt neu schreiben.\n"
-        "als Nächstes: docs/anchors.md zeigt, welche Art was beweist; einen unter blackbox.anchors eintragen"),
+        (
+            "No anchor is named: whoever has this machine can rewrite the whole journal unseen.\n"
+            "next: docs/anchors.md shows which kind proves what; add one under blackbox.anchors"
+        ),
+        (
+            "Kein Anker ist genannt: Wer diesen Rechner hat, kann das ganze Journal unbemerkt neu schreiben.\n"
+            "als Nächstes: docs/anchors.md zeigt, welche Art was beweist; einen unter blackbox.anchors eintragen"
+        ),
     ),
     "no copies": (
         "No copy was left yet.\nnext: runbook blackbox anchor",
