@@ -2,7 +2,7 @@
 
 The journal keeps English, so that one record reads the same for everybody; a sentence is turned when it
 is shown. An entry of the catalogue is the sentence as it stands in the code, with a name in braces for each
-value. `{what}`, `{why}`, `{reason}` and `{next}` hold sentences and are turned, too, `{whys}` several of them;
+value. `{what}`, `{why}`, `{reason}` and `{next}` hold sentences and are turned, too, `{whys}` and `{whoms}` several;
 any other value stays as it is. A sentence that no entry fits is shown in English.
 """
 
@@ -16,6 +16,8 @@ from functools import cache
 from importlib.resources import files
 
 _SENTENCES = frozenset({"what", "why", "reason", "next"})
+_LISTS = {"whys": "; ", "whoms": " and "}
+"""Values that hold several sentences or people, by what stands between two of them."""
 _PLACE = re.compile(r"\{(\w+)\}")
 _DEEPEST = 4
 LONGEST = 4_000
@@ -48,8 +50,10 @@ def said_in(text: str, language: str, *, depth: int = 0) -> str:
 
 
 def _part(name: str, value: str, language: str, depth: int) -> str:
-    if name == "whys":
-        return "; ".join(said_in(each, language, depth=depth) for each in value.split("; "))
+    if name in _LISTS:
+        joint = _LISTS[name]
+        told = (said_in(each, language, depth=depth) for each in value.split(joint))
+        return said_in(joint, language).join(told)
     return said_in(value, language, depth=depth) if name in _SENTENCES else value
 
 

@@ -208,7 +208,7 @@ def _warnings(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str
     local = step.irreversible_in.get(text.language) if step else None
     if line.status is Status.LOST:
         reason = line.reason.replace(line.irreversible, local) if local else line.reason
-        yield one_line(f"{text['lost']}: {reason}")
+        yield one_line(f"{text['lost']}: {said_in(reason, text.language)}")
     for name, value in line.change.conflicts.items() if line.change else ():
         yield one_line(
             f"{text['kept']}: {name}: {text['found']} {shown(value['found'])}, {text['left']} {shown(value['left'])}"

@@ -200,7 +200,7 @@ def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> st
         case StepStatus.DEFERRED | StepStatus.NEVER:
             return _put_off(record, words)
         case StepStatus.WAITING | StepStatus.LEFT:
-            return record.note
+            return said_in(record.note, language)
         case StepStatus.BEGUN:
             return str(words["under way"] if running else words["begun"])
     return "" if step.mode is Mode.AUTO else str(words["pending"])

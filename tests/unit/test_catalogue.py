@@ -59,7 +59,7 @@ def test_every_value_of_a_sentence_is_in_its_translation(english, german):
     [
         (
             "step 'mailbox' waits: not before Thu 2026-12-31 17:00 (Europe/Berlin)",
-            "Punkt 'mailbox' wartet: not before Thu 2026-12-31 17:00 (Europe/Berlin)",
+            "Punkt 'mailbox' wartet: nicht vor Thu 2026-12-31 17:00 (Europe/Berlin)",
         ),
         ("step 'a': time is over: it is not there", "Punkt 'a': die Zeit ist um: it is not there"),
         ("step 'a': the target is another one", "Punkt 'a': das Ziel ist ein anderes"),
@@ -74,6 +74,14 @@ def test_every_value_of_a_sentence_is_in_its_translation(english, german):
         (
             "step 'a' cannot be done: x is taken: there is already an entry of this name",
             "Punkt 'a' ist nicht möglich: x ist vergeben: Es gibt schon einen Eintrag dieses Namens",
+        ),
+        (
+            "waits for one of role hr lead (Sabine Hartwig) and Thomas Klein (the manager of 1012)",
+            "wartet auf eine Person mit der Rolle hr lead (Sabine Hartwig) und Thomas Klein (die Führungskraft von 1012)",
+        ),
+        (
+            "`runbook approve r1 ok`, typed by whoever is missing; then `runbook resume r1`",
+            "`runbook approve r1 ok`, eingegeben von denen, die fehlen; dann `runbook resume r1`",
         ),
         ("nobody ever said this", "nobody ever said this"),
     ],
