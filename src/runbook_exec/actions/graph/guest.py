@@ -15,7 +15,8 @@ _SELECT = "id,displayName,mail,userPrincipalName,userType,externalUserState"
 
 
 def _guest(key: str, body: Any) -> State:
-    found = body["value"]
+    # One address may be a guest's and, as another property, a member's: the guest is the one who is meant.
+    found = sorted(body["value"], key=lambda entry: entry.get("userType") != "Guest")
     return {name: found[0].get(name) for name in _SELECT.split(",")} if found else None
 
 

@@ -64,7 +64,9 @@ class GraphProvider:
         try:
             with _opened(connection, write=False) as session:
                 granted = session.wire.roles()
-                return [*_answers(session), *_measured(granted, _everyday(rights)), *_apart(session, rights)]
+                rehearsal = bool(session.wire.connection.ca)
+                found = measured(granted, _everyday(rights), rehearsal=rehearsal)
+                return [*_answers(session), *found, *_apart(session, rights)]
         except RunbookError as error:
             return [Finding.of(error)]
 
@@ -114,7 +116,8 @@ def _apart(session: Session, rights: Rights) -> Iterator[Finding]:
         )
 
 
-def _measured(granted: list[str], rights: Rights) -> Iterator[Finding]:
+def measured(granted: list[str], rights: Rights, *, rehearsal: bool = False) -> Iterator[Finding]:
+    """What is missing, and what is too much. A rehearsal's application has what every action needs: no fault."""
     needs = (*rights.read, *rights.apply)
     lacking = [need for need in needs if not _met(need, granted)]
     for need in lacking:
@@ -125,6 +128,14 @@ def _measured(granted: list[str], rights: Rights) -> Iterator[Finding]:
             next_move=f"grant the application permission {least} in Entra and give admin consent",
         )
     named = {name for need in needs for name in ((need,) if isinstance(need, str) else need)} | set(BASIS)
+    spare = [
+        role
+        for role in sorted(granted)
+        if role not in named | set(NEVER) and not any(_covers(role, name) for name in named)
+    ]
+    if rehearsal and spare:
+        what = f"{len(spare)} permissions are more than these runbooks need: a rehearsal has them for all actions"
+        yield Finding(ok=True, what=what)
     for role in sorted(granted):
         if role in NEVER:
             yield Finding(
@@ -132,7 +143,7 @@ def _measured(granted: list[str], rights: Rights) -> Iterator[Finding]:
                 what=f"{role} opens far more than runbooks need",
                 next_move=f"remove {role} in Entra",
             )
-        elif role not in named and not any(_covers(role, name) for name in named):
+        elif role in spare and not rehearsal:
             yield Finding(
                 ok=False,
                 what=f"the permission {role} is more than these runbooks need",
