@@ -160,16 +160,16 @@ def _may_be_done_again(step: Step, run: Run, moves: Moves) -> bool:
 
 
 def _is_done_again(step: Step, run: Run, plan: Plan) -> bool:
-    """Whether it is about the same things as before: another ticket or account is not what was meant."""
+    """Whether it is about the same thing as before, which exists: another ticket is not what was meant."""
     records = run.records_of(step.id)
-    planned = {line["step"]: line for line in run.plan.get("lines", ())}
+    planned = {line["step"]: line.get("what", {}) for line in run.plan.get("lines", ())}
     for line in plan.lines:
-        if line.step.partition("[")[0] != step.id or line.change is None:
+        change = line.change
+        if line.step.partition("[")[0] != step.id or change is None or line.nature is Nature.COMPUTES:
             continue
-        before: Any = (records[line.step].change if line.step in records else None) or planned.get(
-            line.step, {}
-        ).get("what", {})
-        if line.change.action != "assert.that" and before.get("target") != line.change.target:
+        known = records[line.step].change if line.step in records else None
+        was: Mapping[str, Any] = known or planned.get(line.step, {})
+        if was.get("target") != change.target or (change.before is None and not change.is_empty):
             return False
     return True
 

@@ -20,7 +20,7 @@ SETTINGS = """
 client: kranich
 timezone: Europe/Berlin
 people: people.yaml
-environments: {test: {kind: real, connections: {memory: {}}}}
+environments: {test: {kind: real, connections: {memory: {}, ticket: {system: local}}}}
 """
 PEOPLE = """
 people:
@@ -46,6 +46,7 @@ sections:
         uses: assert.that
         with: {that: "{{ until >= last_day }}", says: "the contract ends before the last day"}
       - {id: note, title: {en: N, de: N}, uses: memory.thing, with: {key: "note-{{ last_day }}", set: {n: 1}}}
+      - {id: ticket, title: {en: T, de: T}, uses: ticket.open, with: {key: "k-{{ last_day }}", title: Leave, text: x}}
       - {id: account, title: {en: A, de: A}, uses: memory.thing, with: {key: a, set: {expires: "{{ until }}"}}}
       - {id: told, title: {en: M, de: M}, uses: memory.mail, with: {to: anna, text: "{{ last_day }}"}, irreversible: m}
   - title: {en: Then, de: Dann}
@@ -110,6 +111,14 @@ def test_a_value_that_was_set_from_the_date_is_set_anew_on_the_same_thing(app, f
     assert shown == [["right", "account", "lock"]]
     assert far.things["a"]["expires"] == "2090-04-30"
     assert far.writes == ["note-2090-01-31", "a", "a"]
+
+
+def test_what_made_a_thing_of_its_own_makes_no_second_one(app):
+    begin(app)
+    before = app.run("r1").steps["ticket"].outputs["id"]
+    run = move(app, {"last_day": "2090-02-20"})
+    assert run.steps["ticket"].outputs["id"] == before
+    assert [e.body["step"] for e in app.store.events("r1") if e.kind == Kind.RESULT].count("ticket") == 1
 
 
 def test_what_was_asserted_is_asserted_again(app):
