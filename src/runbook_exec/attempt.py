@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from runbook_exec.action import Action, Context, asking, still_ours
+from runbook_exec.action import Action, Answer, Context, Question, asking, still_ours
 from runbook_exec.agree import how_to_confirm, word_given
+from runbook_exec.answer import wrong
 from runbook_exec.change import Change, Evidence, Json, Nature, Waiting
 from runbook_exec.errors import Failed, Overtaken, Transient, Unreachable
 from runbook_exec.journal import Kind
@@ -166,11 +167,15 @@ class Attempt:
             deadline=deadline,
             say=lambda text: self.around.say(self.label, text),
             record=self._record,
-            ask=lambda question: (
-                word_given(self.step, self.label, self.scribe, self.around) or self.around.ask(question)
-            ),
+            ask=self._ask,
             story=lambda: self.around.story(self.scribe.run),
         )
+
+    def _ask(self, question: Question) -> Answer | None:
+        """The word that somebody gave already, where it answers the question; else whoever is here is asked."""
+        given = word_given(self.step, self.label, self.scribe, self.around)
+        fits = given and (question.answer is None or not wrong(question.answer, question.expect, given.value))
+        return given if fits else self.around.ask(question)
 
     def _record(self, body: Mapping[str, Json]) -> None:
         self.scribe.add(Kind.EVIDENCE, {"step": self.label, "evidence": plain(body)})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runbook_exec.agree import PEOPLE
-from runbook_exec.answer import wrong
+from runbook_exec.answer import TEXT, wrong
 from runbook_exec.app import App
 from runbook_exec.change import Json, Nature
 from runbook_exec.decisions import played_person
@@ -143,7 +143,7 @@ def _items(app: App, run: Run) -> list[Item]:
                     says="" if human else titled(line.get("says") or {}, language),
                     text=_in(after.get("text", ""), language),
                     items=tuple(_in(point, language) for point in after.get("items", ())),
-                    answer=after.get("answer"),
+                    answer=after.get("answer", TEXT if step.uses == "people.challenge" else None),
                     expect=tuple(after.get("expect", ())),
                     digest=str(run.plan.get("digest", "")),
                 )

@@ -87,6 +87,25 @@ def test_a_challenge_takes_the_right_answer_from_a_second_human(office):
     assert "4712" not in str(office.events())
 
 
+def test_a_challenge_may_expect_what_an_earlier_step_gave(office):
+    steps = ASK.replace("{type: integer, minimum: 1, maximum: 40}", "{type: string}").partition(
+        "      - id: told"
+    )[0]
+    steps += CHALLENGE.replace("[KRN-4711]", '["{{ desk.answer }}"]')
+    begin(office, steps)
+    office("mia", "confirm", office.run, "--answer", "K-7")
+    assert office.resume().code == 10
+    assert office("mia", "confirm", office.run, "--answer", "K-7").code == 10
+    assert office("boss", "confirm", office.run, "--answer", "K-8").code == 0
+    assert office.resume().code == 10  # known now, and it is not the answer
+    assert office.tickets() == []
+    assert office("mia", "resume", office.run, "--replan", "--yes").code == 10
+    for account in ("mia", "boss"):
+        office(account, "confirm", office.run, "--answer", "k-7")
+    assert office.resume().code == 0
+    assert office.tickets() == ["Wiped"]
+
+
 def test_a_caller_who_is_not_verified_gets_nothing(office):
     begin(office, CALL)
     assert office("mia", "confirm", office.run, "--answer", "not verified").code == 0
