@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from runbook_exec import almanac, render
 from runbook_exec.agree import together
 from runbook_exec.change import Deferred, Json, Nature, holds_deferred
+from runbook_exec.decision import Verdict
 from runbook_exec.errors import Busy, JournalError, RunbookError
 from runbook_exec.fidelity import measure
 from runbook_exec.journal import Kind
@@ -156,7 +157,8 @@ class _Walk:
             future.result()
 
     def _step(self, step: Step) -> None:
-        if self.scribe.run.record(step.id).status is StepStatus.DEFERRED:
+        if self.scribe.run.record(step.id).status in {StepStatus.DEFERRED, StepStatus.NEVER}:
+            self._refuse_unproven(step)
             self.scope.outputs[step.id] = Deferred(step.id)
             return
         try:
@@ -170,6 +172,21 @@ class _Walk:
                 self.scope.outputs[step.id] = Deferred(step.id)
                 return
             raise stop from trouble
+
+    def _refuse_unproven(self, step: Step) -> None:
+        """Raise where nobody has to believe that a step was put off, or given up, by whoever may."""
+        run = self.scribe.run
+        words = [
+            d for d in run.decisions if d.gate == step.id and d.verdict in {Verdict.DEFER, Verdict.NEVER}
+        ]
+        why = self.around.unproven(run, words[-1]) if words else "nobody said so"
+        if why:
+            raise Stop(
+                RunStatus.REFUSED,
+                f"step {step.id!r} is put off, and that does not count: {why}",
+                next_move=f"`runbook settle {run.id} {step.id}` does it; or somebody who may puts it off again",
+                kind="deferred",
+            )
 
     def _unplannable(self, step: Step, error: RunbookError) -> Stop:
         """An error before anything was begun: reading or planning did not work."""

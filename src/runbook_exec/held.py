@@ -46,6 +46,7 @@ def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundi
             language=app.desk.language,
             gates=house,
             human=house.human,
+            unproven=lambda run, decision: house.unproven(run, decision, house.people()),
             rehearses=app.desk.rehearses and app.environment.is_sandbox,
             hold=app.desk.hold,
         )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from runbook_exec.action import Answer, Question
 from runbook_exec.change import Facts, Ref
+from runbook_exec.decision import Decision
 from runbook_exec.gate import State, Waiting
 from runbook_exec.model import GateRule
 from runbook_exec.run import Run
@@ -67,6 +68,8 @@ class Surroundings:
     project: Path
     language: str
     gates: Gates = field(default_factory=NobodyDecides)
+    unproven: Callable[[Run, Decision], str] = lambda run, decision: ""
+    """Why nobody has to believe a word; empty where it is proven."""
     rehearses: bool = False
     """The second person of a challenge is said to have confirmed, too; in the sandbox alone."""
     human: Callable[[str], str] = lambda account: account

@@ -190,6 +190,27 @@ def test_a_deferral_is_signed_where_decisions_are(office, tmp_path):
     assert "class C" in event["body"]["text"]
 
 
+def test_a_deferral_that_nobody_has_to_believe_does_not_count(office):
+    begin(office)
+    defer(office)
+    office("mia", "confirm", office.run, "--yes")
+    office.replace("people.yaml", "accounts: [noor]", "accounts: [someone]")
+    refused = office.resume()
+    assert refused.code == 6
+    assert "is put off, and that does not count: the account 'noor' is not Noor's" in refused.out
+    assert defer(office, "kim").code == 0
+    assert office.resume().code == 10
+    assert office.tickets() == ["Desk for 77"]
+
+
+def test_a_forged_deferral_does_not_count_where_decisions_are_signed(office, tmp_path):
+    begin(office)
+    defer(office)
+    office("mia", "confirm", office.run, "--yes")
+    office.replace("runbook.yaml", "people: people.yaml", "people: people.yaml\n    decisions: signed")
+    assert "it is not signed, and this environment demands it" in office.resume().out
+
+
 def test_a_deferred_secret_is_not_made_anew_at_every_resume(office):
     steps = """\
       - {id: made, title: {en: Make a key, de: Schlüssel machen}, uses: secret.generate, with: {length: 16}}
