@@ -196,7 +196,8 @@ def _says(who: str, values: Mapping[str, Json]) -> dict[str, str]:
     elif status == "disabled":
         en, de = "is switched off", "wird ausgeschaltet"
     elif status == "scheduled":
-        start, end = values.get("scheduledStartDateTime"), values.get("scheduledEndDateTime")
+        moments = (values.get("scheduledStartDateTime"), values.get("scheduledEndDateTime"))
+        start, end = (str(moment or "?")[:16].replace("T", " ") for moment in moments)
         en, de = f"goes out from {start} to {end} UTC", f"gilt von {start} bis {end} UTC"
     elif status:
         en, de = "is switched on", "wird eingeschaltet"

@@ -186,11 +186,12 @@ def _set(session: Session, ctx: Context, drive: str, who: str, wanted: Json) -> 
 def _says(who: str, to: str, wanted: Json) -> dict[str, str]:
     if wanted is None:
         return {
-            "en": f"{to} has no access to the OneDrive of {who}",
-            "de": f"{to} hat keinen Zugriff auf das OneDrive von {who}",
+            "en": f"{to} no longer has access to the OneDrive of {who}",
+            "de": f"{to} hat keinen Zugriff mehr auf das OneDrive von {who}",
         }
     en, de = ("read", "lesen") if wanted["role"] == "read" else ("read and change", "lesen und ändern")
-    end = (f" until {wanted['until']}", f" bis {wanted['until']}") if wanted["until"] else ("", "")
+    until = str(wanted["until"] or "")[:16].replace("T", " ")
+    end = (f" until {until} UTC", f" bis {until} UTC") if until else ("", "")
     return {
         "en": f"{to} may {en} the OneDrive of {who}{end[0]}",
         "de": f"{to} darf das OneDrive von {who}{end[1]} {de}",

@@ -220,6 +220,12 @@ def _set(session: Session, ctx: Context, team: str, user: str, role: Json) -> No
 def _says(
     called: Mapping[str, str], after: Mapping[str, Json], before: Mapping[str, Json], title: str
 ) -> dict[str, str]:
+    is_called_team = title.casefold().startswith("team")
+    the = (
+        (title, title, f"von {title}")
+        if is_called_team
+        else (f"the team {title}", f"das Team {title}", f"im Team {title}")
+    )
     en, de = [], []
     for role in ("owner", "member", None):
         people = [called[key] for key, value in after.items() if same(value, role)]
@@ -228,14 +234,18 @@ def _says(
         a, b = listed(people, "and"), listed(people, "und")
         match role:
             case "owner":
-                en.append(f"{a} {verb(people, 'becomes an owner', 'become owners')} of the team {title}")
-                de.append(f"{b} {verb(people, 'besitzt', 'besitzen')} künftig das Team {title}")
+                en.append(f"{a} {verb(people, 'becomes an owner', 'become owners')} of {the[0]}")
+                de.append(f"{b} {verb(people, 'besitzt', 'besitzen')} künftig {the[1]}")
             case "member":
-                en.append(f"{a} {verb(people, 'is a member', 'are members')} of the team {title}")
-                de.append(f"{b} {verb(people, 'ist', 'sind')} Mitglied im Team {title}")
+                en.append(f"{a} {verb(people, 'becomes a member', 'become members')} of {the[0]}")
+                de.append(f"{b} {verb(people, 'wird', 'werden')} Mitglied {the[2]}")
             case _:
-                en.append(f"{a} {verb(people, 'leaves', 'leave')} the team {title}")
-                de.append(f"{b} {verb(people, 'verlässt', 'verlassen')} das Team {title}")
+                en.append(f"{a} {verb(people, 'leaves', 'leave')} {the[0]}")
+                de.append(f"{b} {verb(people, 'verlässt', 'verlassen')} {the[1]}")
     if not en:
-        return {"en": f"The team {title} is as wanted", "de": f"Das Team {title} ist wie gewünscht"}
+        return {"en": f"{_capital(the[0])} is as wanted", "de": f"{_capital(the[1])} ist wie gewünscht"}
     return {"en": "; ".join(en), "de": "; ".join(de)}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
