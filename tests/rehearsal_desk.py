@@ -22,6 +22,7 @@ from far_sides import FarSides
 
 from runbook_exec.sandbox import process
 from runbook_exec.sandbox.company import load
+from runbook_exec.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("runbook.yaml", "runbooks", "playbooks", "templates", "inventory")
@@ -136,8 +137,10 @@ class Desk(FarSides):
 
     def waits_at(self, subject: str, step: str) -> str:
         """The run about a subject, once this step of it is recorded as done; empty before."""
-        runs = self._journal("kind = 'run.started' AND json_extract(body, '$.subject') = ?", subject)
-        return next((run for run in runs if self.times_done(run, step)), "")
+        store = SqliteStore(self.folder / ".runbook" / "journal.sqlite")
+        with closing(store):
+            runs = store.vault.runs_of("kranich", store.vault.name("kranich", subject))
+        return next((entry.run for entry in runs if self.times_done(entry.run, step)), "")
 
     def times_done(self, run: str, step: str) -> int:
         """How often a step of a run is recorded as done; not asked of the command, which takes a while."""

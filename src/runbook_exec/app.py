@@ -28,7 +28,8 @@ from runbook_exec.settings import Environment, Project
 from runbook_exec.signing import Keys
 from runbook_exec.stop import GO_ON
 from runbook_exec.store import owner
-from runbook_exec.store.sqlite import Entry, SqliteStore
+from runbook_exec.store.sqlite import SqliteStore
+from runbook_exec.store.vault import Entry
 from runbook_exec.unkept import blocking
 
 _ALPHABET = "23456789abcdefghjkmnpqrstvwxyz"

@@ -20,7 +20,7 @@ from runbook_exec.model import Mode, Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
 from runbook_exec.proof import record
-from runbook_exec.replay import replay
+from runbook_exec.replay import refuse_erased, replay
 from runbook_exec.run import Run, RunStatus, StepStatus, Word
 from runbook_exec.scribe import Scribe
 from runbook_exec.stop import Stop, ended_body, put_right
@@ -69,6 +69,7 @@ def resume(
     `agree` is asked with a new plan for what is left (`--replan`); None keeps the old plan.
     """
     seen = app.run(run_id)
+    refuse_erased(seen)
     if due and seen.record(due).status is not StepStatus.DEFERRED:
         raise Refused(
             f"step {due!r} of run {run_id} is not put off", next_move="`runbook deferrals` lists them"

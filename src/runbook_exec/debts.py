@@ -23,6 +23,8 @@ def unreviewed(app: App) -> list[Debt]:
     found = []
     for run_id in app.store.runs_with(app.project.client, Kind.BROKEN_GLASS):
         run = app.run(run_id)
+        if run.erased:
+            continue  # it was looked at: before that nobody may erase it
         house = app.gatehouse(run.started["environment"])
         people = house.people()
         seen = {

@@ -151,6 +151,8 @@ class Gatehouse:
             return f"the account {decision.account!r} is not {person.name}'s"
         if decision.way == UNSIGNED:
             return "it is not signed, and this environment demands it" if self.demands_signatures(run) else ""
+        if run.erased and not decision.text:
+            return "what was signed was erased, so the signature cannot be checked any more"
         if decision.text != signed_text(signed_fields(run, decision)):
             return "what was signed is not what is recorded"
         made = verify(decision.text, decision.signature, person.keys)

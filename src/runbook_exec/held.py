@@ -17,6 +17,7 @@ from runbook_exec.errors import Busy, JournalError, Refused
 from runbook_exec.journal import FIRST, SCHEMA_VERSION, Event, Kind
 from runbook_exec.model import Runbook
 from runbook_exec.plan import Plan
+from runbook_exec.replay import refuse_erased
 from runbook_exec.run import Run
 from runbook_exec.scribe import Scribe
 from runbook_exec.store import owner
@@ -106,6 +107,7 @@ def taken_up(app: App, run_id: str) -> Iterator[Scribe]:
     """The pen of a run that is not over, for one person's word."""
     with holding(app, acquired(app, run_id)) as lease:
         run = app.run(run_id)
+        refuse_erased(run)
         if run.is_over:
             raise Refused(
                 f"run {run_id} is {run.status.value}", next_move=f"`runbook log {run_id}` tells its story"

@@ -17,8 +17,11 @@ import msgspec
 from runbook_exec.change import Json
 from runbook_exec.errors import JournalError
 
-SCHEMA_VERSION = 1
-"""Of the event bodies. A newer one is refused; an older one stays readable."""
+SCHEMA_VERSION = 2
+"""Of the event bodies and the store. A newer one is refused; an older one stays readable.
+
+1: bodies in clear. 2: what is about the subject is sealed (`sealing`).
+"""
 
 FIRST = "0" * 64
 """What the first event of a run names as the event before it."""
@@ -87,11 +90,21 @@ class Kind(StrEnum):
     """A deferred step is never to be done, by whoever may say so."""
     REOPENED = "step.reopened"
     """Done once, to be done again: what it made was held in memory only and is lost."""
+    HELD = "subject.held"
+    """Of the project's own chain, like those that follow: a subject may not be erased until released."""
+    RELEASED = "subject.released"
+    ERASED = "subject.erased"
+    """From here on the keys that it names are gone, and what was sealed under them with them."""
 
 
 def folded(subject: str) -> str:
     """A subject as it is compared: case, width and spaces around it make no other person."""
     return unicodedata.normalize("NFKC", subject).casefold().strip()
+
+
+def project_chain(client: str) -> str:
+    """The name of the chain that tells what concerns no single run of a client."""
+    return f"project-{client}"
 
 
 WORDS = frozenset(

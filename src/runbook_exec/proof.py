@@ -14,7 +14,7 @@ from runbook_exec.errors import Overtaken, Refused
 from runbook_exec.gatehouse import REHEARSAL, UNSIGNED, signed_fields
 from runbook_exec.journal import Event, Kind
 from runbook_exec.people import Person
-from runbook_exec.replay import after
+from runbook_exec.replay import after, refuse_erased
 from runbook_exec.run import Run
 
 KINDS = {
@@ -76,6 +76,7 @@ def record(app: App, run_id: str, make: Callable[[Run], tuple[Kind, str, Mapping
     """
     for _ in range(MOST_TRIES):
         run = app.run(run_id)
+        refuse_erased(run)
         kind, at, body = make(run)
         event = Event(
             client=run.client,

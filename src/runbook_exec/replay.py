@@ -9,9 +9,10 @@ from typing import Any
 
 from runbook_exec.change import Json
 from runbook_exec.decision import Decision, Verdict
-from runbook_exec.errors import JournalError
+from runbook_exec.errors import JournalError, Refused
 from runbook_exec.journal import SCHEMA_VERSION, Event, Kind, check_chain, event_hash
 from runbook_exec.run import Deferral, Note, Run, RunStatus, StepRecord, StepStatus, Telling, Wait, Word
+from runbook_exec.sealing import ERASED
 
 
 def replay(events: Iterable[Event]) -> Run:
@@ -36,10 +37,20 @@ def replay(events: Iterable[Event]) -> Run:
         plan={},
         steps={},
         status=RunStatus.RUNNING,
+        erased=next((str(event.body[ERASED]) for event in listed if ERASED in event.body), ""),
     )
     for event in listed:
         run = after(run, event)
     return run
+
+
+def refuse_erased(run: Run) -> None:
+    """Raise `Refused` where what the run knew of its subject was erased: nobody can go on from it."""
+    if run.erased:
+        raise Refused(
+            f"what run {run.id} knew of its subject was erased on {run.erased[:10]}; nobody can go on with it",
+            next_move=f"`runbook log {run.id}` shows what is left; a new run begins anew",
+        )
 
 
 def check_next(run: Run, event: Event) -> None:

@@ -197,6 +197,8 @@ class Run:
     taken_by: str = ""
     """The account of whoever took it over last; empty: nobody did."""
     notes: tuple[Note, ...] = ()
+    erased: str = ""
+    """Since when what it says about its subject can be read no more; empty: it can."""
 
     @property
     def is_over(self) -> bool:

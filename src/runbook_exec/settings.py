@@ -73,6 +73,11 @@ SCHEMA: dict[str, Any] = {
             "pattern": duration.PATTERN,
             "description": "when a step without a deadline of its own should be over; 3d",
         },
+        "retention": {
+            "type": "string",
+            "pattern": duration.PATTERN,
+            "description": "so long after a subject's last run it may not be erased: 180d",
+        },
         "people": {**_NAME, "description": "the file that says who is who, for every environment"},
         "working_time": {
             "type": "object",
@@ -203,6 +208,11 @@ class Project:
     def deadline(self) -> float:
         """Seconds after which a step that has no deadline of its own is overdue."""
         return duration.seconds(self.settings.get("deadline", DEADLINE))
+
+    @property
+    def retention(self) -> float:
+        """Seconds after the end of a subject's last run in which it may not be erased."""
+        return duration.seconds(self.settings.get("retention", 0), where=str(self.folder / FILE))
 
     @property
     def anchor_age(self) -> float:

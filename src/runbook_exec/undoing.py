@@ -17,7 +17,7 @@ from runbook_exec.journal import Event, Kind
 from runbook_exec.model import Runbook
 from runbook_exec.past import runbook_of
 from runbook_exec.plan import Plan, Scope
-from runbook_exec.replay import replay
+from runbook_exec.replay import refuse_erased, replay
 from runbook_exec.run import Run, RunStatus, StepStatus
 from runbook_exec.scribe import Scribe
 from runbook_exec.store import owner
@@ -130,6 +130,7 @@ def _failed(run: Run) -> str:
 
 
 def _refuse(app: App, run: Run) -> None:
+    refuse_erased(run)
     if "undoes" in run.started:
         raise Refused(
             f"run {run.id} is itself the undo of run {run.started['undoes']}",

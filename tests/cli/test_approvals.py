@@ -12,13 +12,17 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from gating import PEOPLE, Office, make_key
 
-from runbook_exec.journal import Event, event_hash
+from runbook_exec.journal import encoded
+from runbook_exec.sealing import NONCE, sealed
+from runbook_exec.store.sqlite import SqliteStore
 
 BOTH = ["Access for 77", "More for 77"]
 
@@ -330,30 +334,20 @@ def test_plan_and_inputs_swapped_in_the_journal_void_the_decisions(office):
 
 def rewrite(office: Office, change) -> None:
     """Change stored events and seal the chain again, as only the owner of the file can."""
-    with sqlite3.connect(office.folder / ".runbook" / "journal.sqlite") as db:
-        rows = db.execute(
-            "SELECT client, run, seq, at, who, kind, body, before FROM events WHERE run = ? ORDER BY seq",
-            (office.run,),
-        ).fetchall()
+    file = office.folder / ".runbook" / "journal.sqlite"
+    with closing(SqliteStore(file)) as store:
+        events = store.events(office.run)
+        key = store.vault.key(store.vault.name_of(office.run))
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
         before = "0" * 64
-        for client, run, seq, at, who, kind, body, _ in rows:
-            new = change(kind, bytes(body).decode())
-            sealed = Event(
-                client=client,
-                run=run,
-                seq=seq,
-                at=at,
-                who=who,
-                kind=kind,
-                body=msgspec.json.decode(new),
-                before=before,
-            )
-            before, was = event_hash(sealed), before
+        for event in events:
+            body = msgspec.json.decode(change(event.kind, encoded(event.body).decode()))
+            made = sealed(replace(event, body=body, before=before), key, os.urandom(NONCE))
             db.execute(
                 "UPDATE events SET body = ?, before = ?, hash = ? WHERE run = ? AND seq = ?",
-                (msgspec.json.encode(sealed.body, order="deterministic"), was, before, run, seq),
+                (made.stored, before, made.hash, made.run, made.seq),
             )
-    db.close()
+            before = made.hash
 
 
 def test_a_group_that_was_deleted_is_nobody(office):

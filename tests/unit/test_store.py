@@ -44,13 +44,16 @@ def test_what_was_appended_is_read_back_by_another_connection(store, tmp_path):
 
 
 def test_every_connection_is_durable_at_commit(store):
-    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    for file in (store._file, store._keys._file):
+        assert file._db.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert file._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert file._db.execute("PRAGMA secure_delete").fetchone() == (1,)
 
 
 def test_the_journal_is_the_owners_alone(store, tmp_path):
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
-    assert (tmp_path / "state" / "journal.sqlite").stat().st_mode & 0o077 == 0
+    for name in ("journal.sqlite", "keys.sqlite"):
+        assert (tmp_path / "state" / name).stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(("seq", "before"), [(3, None), (1, None), (2, "f" * 64)])

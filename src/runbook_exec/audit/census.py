@@ -19,6 +19,7 @@ from runbook_exec.change import Deferred, NeedsValue
 from runbook_exec.errors import RunbookError
 from runbook_exec.journal import Event, folded
 from runbook_exec.model import Control, Duty
+from runbook_exec.sealing import ERASED
 
 NEAR = 180
 """Days: a run and an event further apart than this are not about the same thing."""
@@ -62,7 +63,7 @@ def begun(first: Event) -> Begun:
         due=_day(control.due, inputs),
         until=_day(control.until, inputs),
         undoes=str(body.get("undoes", "")),
-        erased="inputs" not in body,
+        erased=ERASED in body or "inputs" not in body,
     )
 
 

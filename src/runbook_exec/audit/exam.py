@@ -16,6 +16,7 @@ from runbook_exec.decision import Decision, Verdict
 from runbook_exec.journal import Event, Kind
 from runbook_exec.model import Duty
 from runbook_exec.run import Run
+from runbook_exec.sealing import GONE
 
 Verify = Callable[[Run, Decision], str]
 """Why a decision is not proven at this moment; empty where it is."""
@@ -232,7 +233,7 @@ def _alerted(events: Sequence[Event], broken: int) -> Iterator[str]:
         if event.kind == Kind.ALERTED and event.body.get("broken") == broken:
             ways: Any = event.body.get("ways") or ()
             for way in ways:
-                yield f"{way['how']}: {way['what']}" + ("" if way["ok"] else " (failed)")
+                yield f"{way['how']}: {way.get('what', GONE)}" + ("" if way["ok"] else " (failed)")
 
 
 def _covered(events: Sequence[Event], broken: Decision) -> Iterator[str]:

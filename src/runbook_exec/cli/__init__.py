@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("review:review", "Draft the blameless report on a run."),
     "blackbox": ("blackbox:blackbox", "The signed record: verify, export, its key."),
     "reconcile": ("reconcile:reconcile", "Hold the far sides' own logs against the journal."),
+    "subject": ("subject:subject", "What is on record about somebody: show, hold, release, erase."),
     "doctor": ("checkup:doctor", "Check each connection and the rights it needs."),
     "init": ("shelf:init", "Make a project folder with the runbook library."),
     "sandbox": ("rehearse:sandbox", "The rehearsal company: start, stop, reset, faults, demo."),

@@ -11,6 +11,7 @@ from runbook_exec.catalogue import said_in
 from runbook_exec.cli import options
 from runbook_exec.cli.anchor import show_failed
 from runbook_exec.cli.words import say
+from runbook_exec.sealing import ERASED, GONE
 from runbook_exec.visible import visible
 
 
@@ -82,6 +83,7 @@ def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
                 "holder": run.holder,
                 "late": late_json(lates),
                 "why": run.why,
+                "erased": run.erased,
             }
         )
     if as_json:
@@ -98,13 +100,13 @@ def _list(app: Any, limit: int, *, as_json: bool, mine: bool) -> None:
     for row, stands in zip(found, standing, strict=True):
         click.echo(
             visible(
-                f"{row['run']}  {stands:<{width}}  {row['runbook']:<20} {row['subject']:<12} "
+                f"{row['run']}  {stands:<{width}}  {row['runbook']:<20} {_about(row, language):<12} "
                 f"{row['started'][:16].replace('T', ' ')} UTC  {row['by']}"
             )
         )
         if row["interrupted"]:
             click.echo(f"    {say(language, 'nobody works', row['run'])}")
-        elif row["why"]:
+        elif row["why"] and not row["erased"]:
             click.echo(f"    {visible(said_in(row['why'], language))}")
         for one in row["late"]:
             if one["level"] == Level.CAUTION:
@@ -130,6 +132,10 @@ def covered(app: Any) -> str:
     return say(language, "box", at, newest.number, more, anchored)
 
 
+def _about(row: dict[str, Any], language: str) -> str:
+    return say(language, "erased", row["erased"][:10]) if row["erased"] else str(row["subject"])
+
+
 def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> None:
     from runbook_exec import report
     from runbook_exec.cli.checklist import COLOURS
@@ -139,7 +145,9 @@ def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> N
     click.echo(f"{report.titled(runbook.title, language)} – {run.id}: {stands}")
     if interrupted:
         click.echo(f"  {say(language, 'nobody works', run.id)}")
-    if run.why:
+    if run.erased:
+        click.echo(f"  {say(language, 'erased run', run.erased[:10])}")
+    elif run.why:
         click.echo(f"  {visible(said_in(run.why, language))}")
     section = -1
     for row in report.rows(run, runbook, language):
@@ -178,13 +186,21 @@ def _overdue(run: Any, language: str) -> None:
 def log(run_id: str, *, as_json: bool, **given: Any) -> None:
     """Print every event of a run in order, after checking that none was altered.
 
+    In place of a run, `project` prints what concerns no single run: holds and erasures.
+
     With --json one event a line, as stored: sequence number, time, who, kind, body and the
     hash that chains it to the event before.
     """
     app = options.open_app(given)
+    if run_id == "project":
+        _print(app.store.vault.project(app.project.client), as_json=as_json)
+        return
     found = app.find(run_id)
-    events = app.store.events(found)
     app.run(found)
+    _print(app.store.events(found), as_json=as_json)
+
+
+def _print(events: Any, *, as_json: bool) -> None:
     day = ""
     for event in events:
         if as_json:
@@ -195,15 +211,19 @@ def log(run_id: str, *, as_json: bool, **given: Any) -> None:
             click.echo(click.style(f"{day}, times in UTC", bold=True))
         click.echo(visible(line(event)))
     if not as_json:
-        click.echo(f"\n{len(events)} events; the chain holds, head {events[-1].hash[:16]}")
+        head = f", head {events[-1].hash[:16]}" if events else ""
+        click.echo(f"\n{len(events)} events; the chain holds{head}")
 
 
 def _event_json(event: Any) -> dict[str, Any]:
     import dataclasses
 
+    from runbook_exec.journal import encoded
+
     told = dataclasses.asdict(event)
-    del told["stored"]
-    return told
+    # The chain covers the bytes as they are kept; they are here where they are not the body as it reads.
+    stored = told.pop("stored")
+    return told if stored in {b"", encoded(event.body)} else {**told, "stored": stored.decode()}
 
 
 def line(event: Any) -> str:
@@ -223,12 +243,12 @@ def _told(event: Any) -> str:
         return f"{body['verdict']} by {body['person']}{acted} ({body['way']}): {body['reason']}"
     match event.kind:
         case "step.intent":
-            return f"{body['change']['action']} → {body['change']['target']}"
+            return _target(body["change"])
         case "step.result" | "step.evidence":
             return _flat(body.get("evidence") or {})
         case "run.started":
-            who = body["requester"]
-            return f"{body['runbook']} for {body['subject']} in {body['environment']}, asked for by {who}"
+            who, about = body["requester"], GONE if ERASED in body else body["subject"]
+            return f"{body['runbook']} for {about} in {body['environment']}, asked for by {who}"
         case "run.planned":
             return f"{body['changes']} changes, digest {body['digest'][:12]}"
         case "run.taken":
@@ -236,6 +256,10 @@ def _told(event: Any) -> str:
         case "run.noted" | "step.confirmed":
             return f"{event.who}: {body['text']}".removesuffix(": ")
     return str(body.get("reason") or body.get("note") or body.get("why") or "")
+
+
+def _target(change: Any) -> str:
+    return f"{change['action']} → {change['target']}" if change else GONE
 
 
 def _flat(evidence: Any) -> str:
@@ -265,6 +289,7 @@ def run_json(run: Any, runbook: Any) -> dict[str, Any]:
         "runbook_digest": runbook.digest,
         "plan": run.plan.get("digest"),
         "why": run.why,
+        "erased": run.erased,
         "next": run.next_move,
         "events": run.seq,
         "head": run.head,

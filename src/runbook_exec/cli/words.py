@@ -152,6 +152,60 @@ _SAID: dict[str, tuple[str, str]] = {
     "status stopped": ("stopped", "angehalten"),
     "status being undone": ("being undone", "wird zurückgenommen"),
     "status undone": ("undone", "zurückgenommen"),
+    "erased": ("erased {}", "gelöscht {}"),
+    "erased run": (
+        "What it knew of its subject was erased on {}; kinds, times and who acted are left.",
+        "Was er über die Person wusste, wurde am {} gelöscht; geblieben ist, was wann von wem getan wurde.",
+    ),
+    "may be erased": ("Nothing stands against erasing {}.", "Nichts spricht dagegen, {} zu löschen."),
+    "against erasing": ("May not be erased: {}", "Darf nicht gelöscht werden: {}"),
+    "no runs about it": ("No run is about it.", "Kein Lauf handelt davon."),
+    "held": ("held since {} by {}: {}", "gesperrt seit {} durch {}: {}"),
+    "kept until": ("kept until {} by retention:", "aufbewahrt bis {} nach retention:"),
+    "goes": (
+        (
+            "\nGone for good, in the journal and in every copy of it: who it was about, inputs, plans, values,\n"
+            "reasons and answers of these runs. What stays: kinds of events, times, who acted, tickets' numbers."
+        ),
+        (
+            "\nFür immer weg, im Journal und in jeder Kopie davon: um wen es ging, Angaben, Pläne, Werte, Gründe\n"
+            "und Antworten dieser Läufe. Was bleibt: Arten der Ereignisse, Zeiten, wer handelte, Ticketnummern."
+        ),
+    ),
+    "remains": (
+        "\nThis does not reach, and somebody has to look:",
+        "\nDas erreicht nicht, und jemand muss nachsehen:",
+    ),
+    "remains ticket": ("ticket {}, with its attachments", "Ticket {} mit seinen Anhängen"),
+    "remains mail": (
+        "{} mail(s), in the mailboxes of whoever got them",
+        "{} Mail(s), in den Postfächern der Empfänger",
+    ),
+    "remains far side": ("{}: {} change(s) at the far side", "{}: {} Änderung(en) an der Gegenstelle"),
+    "remains copies": (
+        "  plans written with --html, exports and reports that were saved; backups of .runbook/keys.sqlite",
+        "  mit --html geschriebene Pläne, gespeicherte Exporte und Berichte; Sicherungen von .runbook/keys.sqlite",
+    ),
+    "remains in clear": (
+        "  recorded in clear by an older version, and not erased by this: {}",
+        "  von einer älteren Version im Klartext aufgezeichnet, hiermit nicht gelöscht: {}",
+    ),
+    "agree to erase": ("Erase {} for good?", "{} für immer löschen?"),
+    "not erased": ("Nothing was erased.", "Es wurde nichts gelöscht."),
+    "is erased": (
+        "Erased. The key was looked for in the file's bytes and is gone; `runbook log project` has the fact.",
+        "Gelöscht. Der Schlüssel wurde in den Bytes der Datei gesucht und ist weg; siehe `runbook log project`.",
+    ),
+    "still read": (
+        (
+            "  But another process reads the file at this moment, and its log still holds the key's bytes:\n"
+            "  end what runs here (`fuser .runbook/keys.sqlite`), then any command of `runbook` empties it."
+        ),
+        (
+            "  Aber ein anderer Prozess liest die Datei gerade, und ihr Log enthält den Schlüssel noch:\n"
+            "  Laufendes beenden (`fuser .runbook/keys.sqlite`); danach leert es jeder Befehl von `runbook`."
+        ),
+    ),
     "nobody works": (
         "nobody works on it any more; `runbook resume {}` looks at what was begun, and goes on",
         "niemand arbeitet mehr daran; `runbook resume {}` sieht nach, was begonnen wurde, und macht weiter",

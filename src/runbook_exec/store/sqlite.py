@@ -1,35 +1,28 @@
-"""The embedded store: one SQLite file, durable at every commit, fenced by leases.
+"""The embedded store: one SQLite file of events, durable at every commit, fenced by leases.
 
-`journal_mode=WAL` with `synchronous=FULL` is set on every connection: with less, a power
-cut loses acknowledged events.
+What is about a subject is sealed under the subject's key on its way in, and opened on its way
+out; the keys lie in a file of their own (`keys`).
 """
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
-import stat
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from runbook_exec.change import Json
 from runbook_exec.errors import Busy, Invalid, JournalError, Overtaken
-from runbook_exec.journal import FIRST, WORDS, Event, folded
+from runbook_exec.journal import FIRST, WORDS, Event
+from runbook_exec.store.files import statements
+from runbook_exec.store.keys import itself
 from runbook_exec.store.ledger import Ledger, Signers
+from runbook_exec.store.opening import opened
 from runbook_exec.store.owner import said
 from runbook_exec.store.readout import Opening, Readout
-
-BUSY_MS = 10_000
-
-STORE_VERSION = 2
-"""Of the tables: 2 has checkpoints. Bodies have a version of their own (`SCHEMA_VERSION`)."""
+from runbook_exec.store.vault import Entry, Vault, entries, events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,18 +32,6 @@ class Lease:
     run: str
     fence: int
     owner: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One line of the list of runs."""
-
-    run: str
-    client: str
-    subject: str
-    """As it is compared; how it was written stands in the run's first event."""
-    runbook: str
-    open: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,57 +47,23 @@ class Told:
 class SqliteStore:
     """All journals of one project. Safe to use from several threads and processes."""
 
-    def __init__(self, path: Path, *, signers: Signers | None = None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path = path
-        self._sql = _statements()
-        self._lock = threading.Lock()
+    def __init__(self, path: Path, *, signers: Signers | None = None, keys: Path | None = None) -> None:
+        self._sql = statements("sqlite.sql")
+        self._file, self._keys = opened(path, keys or path.with_name("keys.sqlite"), self._sql)
         self._broken = False
         self.ledger = Ledger(self._sql, transaction=self._transaction, reading=self._reading, signers=signers)
-        try:
-            if not path.exists():
-                path.touch(mode=0o600)
-                if path.parent.stat().st_mode & stat.S_IWGRP:
-                    path.chmod(0o660)  # a folder that was made for a group is for the whole desk
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._prepare()
-        except (sqlite3.Error, OSError) as error:
-            raise self._trouble(error) from error
-
-    def _prepare(self) -> None:
-        found = self._version() or 0
-        if found > STORE_VERSION:
-            raise JournalError(
-                f"the journal has schema {found}, this program knows {STORE_VERSION}",
-                where=str(self._path),
-                next_move="use the newer program",
-            )
-        if found == STORE_VERSION:
-            return
-        # All tables or none: whoever is killed in here leaves the file as it was.
-        with self._transaction() as db:
-            found = self._version() or 0  # another process may have been first
-            for statement in self._statements_after(found):
-                db.execute(statement)
-            db.execute(self._sql["set_version"], (str(STORE_VERSION),))
-
-    def _statements_after(self, version: int) -> list[str]:
-        """What brings the tables of an older program, or none, up to date."""
-        parts = {0: ("tables", "checkpoint_tables"), 1: ("checkpoint_tables",)}.get(version, ())
-        return [statement for part in parts for statement in self._sql[part].split(";\n")]
-
-    def _version(self) -> int | None:
-        """The schema that the file was made with; None where it has none yet."""
-        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
-            return None
-        row = self._db.execute(self._sql["version"]).fetchone()
-        return int(row[0]) if row else None
+        self.vault = Vault(
+            self._sql,
+            self._keys,
+            transaction=self._transaction,
+            reading=self._reading,
+            write=self._note,
+        )
+        self.vault.finish()
 
     def close(self) -> None:
-        self._db.close()
+        self._file.close()
+        self._keys.close()
 
     @property
     def has_written(self) -> bool:
@@ -138,25 +85,21 @@ class SqliteStore:
         `instead_of` is the last word of a run that ends for this one, in the same transaction.
         Raises `Busy` where another run of the same subject is not over.
         """
+        name = self._keys.name(first.client, subject or itself(first.run))
         with self._transaction() as db:
             if instead_of is not None:
                 self._check_fence(db, instead_of[1])
-                self._insert(db, instead_of[0].hashed())
+                self._note(db, self.vault.sealed(db, instead_of[0]))
                 db.execute(self._sql["close_run"], (instead_of[0].run,))
-            if subject:
-                other = db.execute(self._sql["open_run_of"], (first.client, folded(subject))).fetchone()
-                if other:
-                    raise Busy(
-                        f"run {other[0]} is about {subject} too and is not over",
-                        next_move=f"`runbook status {other[0]}` shows it, `runbook resume {other[0]}` goes on",
-                    )
-            db.execute(self._sql["add_run"], (first.run, first.client, folded(subject), runbook))
+            other = db.execute(self._sql["open_run_of"], (first.client, name)).fetchone()
+            if other:
+                raise Busy(
+                    f"run {other[0]} is about {subject} too and is not over",
+                    next_move=f"`runbook status {other[0]}` shows it, `runbook resume {other[0]}` goes on",
+                )
+            db.execute(self._sql["add_run"], (first.run, first.client, name, runbook))
             db.execute(self._sql["take_lease"], (first.run, owner, until))
-            written = [first.hashed()]
-            self._insert(db, written[0])
-            if instead_of is not None:
-                written.insert(0, instead_of[0].hashed())
-            self.ledger.witness(db, *written)
+            self._note(db, self.vault.sealed(db, first))
         return Lease(run=first.run, fence=1, owner=owner)
 
     def append(self, event: Event, lease: Lease, *, over: bool = False) -> Event:
@@ -166,14 +109,13 @@ class SqliteStore:
         that reported an error may have dropped what it reported it for.
         `over` releases the subject for other runs in the same transaction.
         """
-        sealed = event.hashed()
         if self._broken:
-            raise self._trouble("an event before this one could not be written")
+            raise self._file.trouble("an event before this one could not be written")
         try:
             with self._transaction() as db:
                 self._check_fence(db, lease)
-                self._insert(db, sealed)
-                self.ledger.witness(db, sealed)
+                sealed = self.vault.sealed(db, event)
+                self._note(db, sealed)
                 if over:
                     db.execute(self._sql["close_run"], (event.run,))
         except Overtaken:
@@ -190,10 +132,9 @@ class SqliteStore:
         """
         if event.kind not in WORDS:
             raise JournalError(f"{event.kind} takes the lease of the run", where=f"run {event.run}")
-        sealed = event.hashed()
         with self._transaction() as db:
-            self._insert(db, sealed)
-            self.ledger.witness(db, sealed)
+            sealed = self.vault.sealed(db, event)
+            self._note(db, sealed)
         return sealed
 
     def acquire(
@@ -244,20 +185,28 @@ class SqliteStore:
             db.execute(self._sql["release_lease"], (lease.run, lease.fence))
 
     def events(self, run: str, *, after: int = 0) -> list[Event]:
-        """The events of a run in order, those beyond `after`; empty where there is none."""
+        """The events of a run in order, those beyond `after`, opened; empty where there is none.
+
+        What was erased, by the record, reads as what is left of it. An event that does not open
+        otherwise raises `JournalError`.
+        """
+        return self.vault.opened(self.kept_events(run, after=after))
+
+    def kept_events(self, run: str, *, after: int = 0) -> list[Event]:
+        """The events of a chain in order, each body as it is kept: what is sealed stays so."""
         with self._reading() as db:
             rows = db.execute(self._sql["events"], (run, after)).fetchall()
-        return _read(rows)
+        return events(rows)
 
     def first_events(self, client: str, since: str, until: str) -> list[Event]:
         """How each run began that did so from `since` to before `until` (times as events have them)."""
         with self._reading() as db:
             rows = db.execute(self._sql["first_events"], (client, since, until)).fetchall()
-        return _read(rows)
+        return self.vault.opened(events(rows))
 
     def runs_about(self, client: str, subjects: Iterable[str]) -> list[str]:
         """Ids of the runs about these subjects, the oldest first."""
-        wanted = msgspec.json.encode([folded(subject) for subject in subjects]).decode()
+        wanted = msgspec.json.encode([self.vault.name(client, subject) for subject in subjects]).decode()
         with self._reading() as db:
             return [str(row[0]) for row in db.execute(self._sql["runs_about"], (client, wanted))]
 
@@ -269,20 +218,20 @@ class SqliteStore:
         return [Told(run=run, seq=seq, at=at, kind=kind) for run, seq, at, kind in rows]
 
     def heads(self, client: str) -> dict[str, Event]:
-        """The newest event of each run that is not over, by run."""
+        """The newest event of each run that is not over, by run; its body as it is kept, not opened."""
         with self._reading() as db:
             rows = db.execute(self._sql["open_heads"], (client,)).fetchall()
-        return {event.run: event for event in _read(rows)}
+        return {event.run: event for event in events(rows)}
 
     def readout(self, client: str, *, opening: Opening = lambda run, seq: None) -> Readout:
         """The whole record of a client, for an export or a verifier."""
-        return Readout(self._path, self._sql, client, opening=opening)
+        return Readout(self._file.path, self._sql, client, opening=opening)
 
     def runs(self, client: str, *, limit: int = 1000) -> list[Entry]:
         """The newest runs of a client first."""
         with self._reading() as db:
             rows = db.execute(self._sql["runs"], (client, limit)).fetchall()
-        return [Entry(run=r, client=c, subject=s, runbook=b, open=bool(o)) for r, c, s, b, o in rows]
+        return entries(rows)
 
     def runs_with(self, client: str, kind: str) -> list[str]:
         """Ids of the runs in which something of a kind happened, the newest first."""
@@ -303,10 +252,11 @@ class SqliteStore:
 
     def subject_key(self, client: str, subject: str) -> bytes:
         """The commitment key of a subject, made on first use."""
-        with self._transaction() as db:
-            db.execute(self._sql["add_key"], (client, folded(subject), secrets.token_bytes(32)))
-            (key,) = db.execute(self._sql["key"], (client, folded(subject))).fetchone()
-        return bytes(key)
+        return self.vault.key(self.vault.name(client, subject)).secret
+
+    def _note(self, db: sqlite3.Connection, event: Event) -> None:
+        self._insert(db, event)
+        self.ledger.witness(db, event)
 
     def _insert(self, db: sqlite3.Connection, event: Event) -> None:
         last = db.execute(self._sql["head"], (event.run,)).fetchone() or (0, FIRST)
@@ -333,64 +283,10 @@ class SqliteStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._db
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
+        with self._file.reading() as db:
+            yield db
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._db
-                    self._db.execute("COMMIT")
-                except BaseException:
-                    if self._db.in_transaction:  # a failed commit may have ended it already
-                        self._db.execute("ROLLBACK")
-                    raise
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
-
-    def _trouble(self, error: Exception | str) -> JournalError:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            return JournalError(
-                "another process holds the journal and does not let go of it",
-                where=str(self._path),
-                next_move=f"`fuser {self._path}` tells which; if it stands still, end it; then try again",
-            )
-        return JournalError(
-            f"the journal cannot be used: {error}",
-            where=str(self._path),
-            next_move="check disk space and rights of the folder; nothing is done without a journal",
-        )
-
-
-def _read(rows: Iterable[Any]) -> list[Event]:
-    return [
-        Event(
-            client=client,
-            run=name,
-            seq=seq,
-            at=at,
-            who=who,
-            kind=kind,
-            body=msgspec.json.decode(body),
-            before=before,
-            hash=digest,
-            stored=body,
-        )
-        for client, name, seq, at, who, kind, body, before, digest in rows
-    ]
-
-
-def _statements() -> Mapping[str, str]:
-    """The statements of the .sql file by their `-- name:` line."""
-    text = resources.files(__package__).joinpath("sqlite.sql").read_text(encoding="utf-8")
-    found: dict[str, Json] = {}
-    for part in text.split("-- name: ")[1:]:
-        name, _, body = part.partition("\n")
-        found[name.strip()] = body.strip()
-    return found
+        with self._file.transaction() as db:
+            yield db

@@ -18,22 +18,18 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS runs (
     run     TEXT PRIMARY KEY,
     client  TEXT NOT NULL,
-    subject TEXT NOT NULL,
+    subject TEXT NOT NULL, -- a keyed hash, see keys.py; a run without a subject is one by itself
     runbook TEXT NOT NULL,
     open    INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_open_run_per_subject
-    ON runs (client, subject) WHERE open = 1 AND subject <> '';
+    ON runs (client, subject) WHERE open = 1;
 -- Who works on a run. The fence grows with every new owner and is checked at each append.
 CREATE TABLE IF NOT EXISTS leases (
     run   TEXT PRIMARY KEY,
     fence INTEGER NOT NULL,
     owner TEXT NOT NULL,
     until REAL NOT NULL
-);
--- Keys for commitments, one per subject: with the key gone, its values cannot be guessed from digests.
-CREATE TABLE IF NOT EXISTS subject_keys (
-    client TEXT NOT NULL, subject TEXT NOT NULL, key BLOB NOT NULL, PRIMARY KEY (client, subject)
 );
 
 -- name: checkpoint_tables
@@ -124,11 +120,8 @@ UPDATE leases SET until = ? WHERE run = ? AND fence = ?;
 -- name: release_lease
 UPDATE leases SET until = 0 WHERE run = ? AND fence = ?;
 
--- name: key
-SELECT key FROM subject_keys WHERE client = ? AND subject = ?;
-
--- name: add_key
-INSERT OR IGNORE INTO subject_keys VALUES (?, ?, ?);
+-- name: store
+SELECT value FROM meta WHERE name = 'store';
 
 -- name: note_head
 INSERT INTO heads (client, run, seq, hash, at) VALUES (?, ?, ?, ?, ?)
@@ -203,3 +196,30 @@ SELECT run FROM runs WHERE client = ?1 AND subject IN (SELECT value FROM json_ea
 -- name: told
 SELECT run, seq, at, kind FROM events
 WHERE client = ?1 AND kind IN (SELECT value FROM json_each(?2)) AND at >= ?3 AND at < ?4 ORDER BY at, run, seq;
+
+-- name: set_store
+INSERT OR REPLACE INTO meta VALUES ('store', ?);
+
+-- name: all_subjects
+SELECT run, client, subject FROM runs;
+
+-- name: hash_subject
+UPDATE runs SET subject = ? WHERE run = ?;
+
+-- name: old_keys
+SELECT client, subject, key FROM subject_keys;
+
+-- name: forget_old_keys
+DELETE FROM subject_keys;
+
+-- name: drop_old_keys
+DROP TABLE subject_keys;
+
+-- name: subject_of
+SELECT subject FROM runs WHERE run = ?;
+
+-- name: runs_of
+SELECT run, client, subject, runbook, open FROM runs WHERE client = ? AND subject = ? ORDER BY rowid;
+
+-- name: erasures
+SELECT body FROM events WHERE run >= 'project-' AND run < 'project.' AND kind = 'subject.erased';
