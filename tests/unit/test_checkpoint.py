@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+from old_store import old_store
 
 from runbook_exec.checkpoint import SIGNED, digest
 from runbook_exec.errors import JournalError, Late
@@ -47,7 +47,7 @@ class Pen:
         )
         if self.lease is None:
             self.lease = self.store.create(event, subject=self.run, runbook="b", owner="p", until=0)
-            self.last = event.hashed()
+            (self.last,) = self.store.events(self.run)
         else:
             self.last = self.store.append(event, self.lease)
         return self.last
@@ -192,29 +192,15 @@ def test_a_prepared_key_that_nothing_names_is_not_used(open_store, tmp_path):
 
 
 def test_a_journal_without_checkpoints_gets_one_over_all_of_it(open_store, tmp_path):
-    old = SqliteStore(tmp_path / "journal.sqlite")
-    pens = [Pen(old, "r1"), Pen(old, "r2")]
-    for pen in pens:
-        pen.write()
-        pen.write()
-    old.close()
-    _as_before_checkpoints(tmp_path / "journal.sqlite")
+    happened = [("step.evidence", {}), ("step.evidence", {})]
+    old_store(tmp_path / "journal.sqlite", {"r1": happened, "r2": happened})
     store = open_store()
-    assert len(store.events("r1")) == 2
+    ends = {run: [2, store.events(run)[-1].hash] for run in ("r1", "r2")}
     assert store.ledger.standing("c").uncovered == 4
     last = Pen(store, "r3").write()
     kept = store.ledger.newest("c")
-    assert heads(kept) == {pen.run: [2, pen.last.hash] for pen in pens} | {"r3": [1, last.hash]}
+    assert heads(kept) == ends | {"r3": [1, last.hash]}
     assert kept.events == 5
-
-
-def _as_before_checkpoints(path):
-    with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE heads")
-        db.execute("DROP TABLE checkpoints")
-        db.execute("DROP TABLE anchors")
-        db.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")
-    db.close()
 
 
 def test_receipts_of_anchors_are_stated_by_the_next_checkpoint(open_store):

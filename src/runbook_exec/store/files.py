@@ -106,7 +106,7 @@ _TROUBLES = {
     sqlite3.SQLITE_CORRUPT: ("cannot be used: the file is damaged", _BACKUP),
     sqlite3.SQLITE_FULL: (
         "cannot be written: the disk is full",
-        "make room, then go on; nothing is done without a record",
+        "make room on the disk, then go on; nothing is done without a record",
     ),
     sqlite3.SQLITE_READONLY: (
         "cannot be written: file or folder is read-only",
