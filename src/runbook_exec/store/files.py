@@ -82,35 +82,33 @@ class StoreFile:
     def trouble(self, error: Exception | str) -> JournalError:
         """What went wrong with the file, in words, with the next move."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        told, next_move = _TROUBLES.get(
-            code,
-            (
-                f"cannot be used: {error}",
-                "check disk space and rights of the folder; nothing is done without it",
-            ),
-        )
+        told, next_move = _TROUBLES.get(code, (_OTHER, _LOOK))
         return JournalError(
-            f"the {self.what} {told}", where=str(self.path), next_move=next_move.format(self.path)
+            told.format(what=self.what, error=error),
+            where=str(self.path),
+            next_move=next_move.format(path=self.path),
         )
 
 
+_OTHER = "the {what} cannot be used: {error}"
+_LOOK = "check disk space and rights of the folder; nothing is done without it"
 _BACKUP = (
     "put journal.sqlite and keys.sqlite of the same backup back; keep this file: it may tell what happened"
 )
 _TROUBLES = {
     sqlite3.SQLITE_BUSY: (
-        "is held by another process, which does not let go of it",
-        "`fuser {0}` tells which; if it stands still, end it; then try again",
+        "another process holds the {what} and does not let go of it",
+        "`fuser {path}` tells which; if it stands still, end it; then try again",
     ),
-    sqlite3.SQLITE_NOTADB: ("cannot be used: the file is no database", _BACKUP),
-    sqlite3.SQLITE_CORRUPT: ("cannot be used: the file is damaged", _BACKUP),
+    sqlite3.SQLITE_NOTADB: ("the {what} cannot be used: the file is no database", _BACKUP),
+    sqlite3.SQLITE_CORRUPT: ("the {what} cannot be used: the file is damaged", _BACKUP),
     sqlite3.SQLITE_FULL: (
-        "cannot be written: the disk is full",
+        "the {what} cannot be written: the disk is full",
         "make room on the disk, then go on; nothing is done without a record",
     ),
     sqlite3.SQLITE_READONLY: (
-        "cannot be written: file or folder is read-only",
-        "give whoever runs this the right to write {0} and its folder; nothing is done without a record",
+        "the {what} cannot be written: file or folder is read-only",
+        "give whoever runs this the right to write {path} and its folder; nothing is done without a record",
     ),
 }
 
