@@ -60,6 +60,8 @@ class Fidelity:
 
 def measure(run: Run) -> Fidelity:
     """How each line that was shown when the run began came out; gates are no promise and do not count."""
+    if run.erased:  # what was planned is gone; the figure that was kept when it ended is not
+        return kept(run.fidelity) if run.fidelity else Fidelity(lines={})
     counted: dict[str, Counter[str]] = {}
     defects = []
     for line, outcome in outcomes(run):

@@ -65,7 +65,7 @@ _LINE: Tree = dict.fromkeys(
 )
 _STARTED = (
     *("schema", "program", "runbook", "runbook_digest", "file", "source", "environment", "requester"),
-    *("ticket", "language", "decisions", "undoes", "from", "taken_back"),
+    *("ticket", "language", "timezone", "decisions", "undoes", "from", "taken_back"),
 )
 _DECISION = ("gate", "verdict", "person", "digest", "shown", "at", "way", "delegated_for", "about", "after")
 _WORD = _rule(*_DECISION, gone={"reason": GONE, "text": "", "signature": ""})
@@ -88,8 +88,8 @@ RULES: Mapping[str, Rule] = {
     Kind.TAKEN: _rule("before"),
     Kind.NOTED: _rule(gone={"text": GONE}),
     Kind.STOPPED: _rule("status", "kind", "due", gone={"why": GONE, "next_move": ""}),
-    Kind.DONE: _rule(gone={"why": ""}),
-    Kind.CANCELLED: _rule("never", gone={"reason": GONE}),
+    Kind.DONE: _rule(fidelity=WHOLE, gone={"why": ""}),
+    Kind.CANCELLED: _rule("never", fidelity=WHOLE, gone={"reason": GONE}),
     Kind.UNDOING: _rule("by", gone={"why": "", "next_move": ""}),
     Kind.UNDONE: _rule("by", "steps", gone={"why": ""}),
     Kind.GATE: _rule("step", "digest", gone={"reason": GONE, "rule": {}}),

@@ -38,6 +38,11 @@ class StoreFile:
         """Close the connection. The last one out writes the log back into the file."""
         self._db.close()
 
+    @property
+    def has_written(self) -> bool:
+        """Whether anything was written through this connection."""
+        return self._db.total_changes > 0
+
     def has(self, table: str) -> bool:
         """Whether the file has a table of this name."""
         with self.reading() as db:

@@ -68,7 +68,7 @@ class SqliteStore:
     @property
     def has_written(self) -> bool:
         """Whether anything was written through this store since it was opened."""
-        return self._db.total_changes > 0
+        return self._file.has_written
 
     def create(
         self,
