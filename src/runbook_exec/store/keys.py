@@ -39,8 +39,9 @@ class SubjectKeys:
             self._check_version()
 
     def _check_version(self) -> None:
-        found = int(self._meta("schema") or b"0")
-        if found > VERSION:
+        told = (self._meta("schema") or b"0").decode(errors="replace")
+        found = int(told) if told.isdecimal() else told
+        if found != VERSION:
             raise JournalError(
                 f"the file of keys has schema {found}, this program knows {VERSION}",
                 where=str(self.path),
@@ -150,4 +151,4 @@ class SubjectKeys:
             return None
         with self._file.reading() as db:
             row = db.execute(self._sql["meta"], (name,)).fetchone()
-        return bytes(row[0]) if row else None
+        return (row[0] if isinstance(row[0], bytes) else str(row[0]).encode()) if row else None

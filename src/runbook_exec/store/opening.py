@@ -25,18 +25,23 @@ def opened(path: Path, keys_path: Path, sql: Mapping[str, str]) -> tuple[StoreFi
     """The journal and its keys, ready for use. Raises `JournalError` where they do not belong together."""
     _make_folder(path)
     with ExitStack() as opening:
-        keys = opening.enter_context(closing(SubjectKeys(keys_path))) if keys_path.exists() else None
+        keys = opening.enter_context(closing(SubjectKeys(keys_path))) if _is_there(keys_path) else None
         # In this order: keys are noted as paired only after their journal is there.
-        if keys is not None and keys.is_paired and not path.exists():
+        if keys is not None and keys.is_paired and not _is_there(path):
             raise _no_journal(path, keys)
         journal = opening.enter_context(closing(StoreFile(path, what="journal")))
         version = _version(journal, sql)
-        if version == STORE_VERSION and not keys_path.exists():
+        if version == STORE_VERSION and not _is_there(keys_path):
             raise _no_keys(keys_path)
         keys = keys or opening.enter_context(closing(SubjectKeys(keys_path)))
         _brought_together(journal, keys, sql, version)
         opening.pop_all()
     return journal, keys
+
+
+def _is_there(path: Path) -> bool:
+    """Whether the file was ever written: whoever is killed while making it leaves an empty one."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _make_folder(path: Path) -> None:

@@ -200,7 +200,7 @@ def events(rows: Iterable[tuple[Any, ...]]) -> list[Event]:
                 body={},
                 before=before,
                 hash=digest,
-                stored=bytes(body),
+                stored=body if isinstance(body, bytes) else str(body).encode(),
             )
         )
         for client, name, seq, at, who, kind, body, before, digest in rows
