@@ -99,6 +99,7 @@ RULES: Mapping[str, Rule] = {
     Kind.BROKEN_GLASS: _WORD,
     Kind.REVIEWED: _WORD,
     Kind.ALERTED: _rule("broken", ways=[{"how": OPEN, "ok": OPEN}]),
+    Kind.TOLD: _rule("gate", "digest", "about", "keys", "due", gone={"to": []}),
     Kind.EXPIRED: _ERROR,
     Kind.TURNED_AWAY: _ERROR,
     Kind.SKIPPED: _SAID,
