@@ -65,7 +65,7 @@ _LINE: Tree = dict.fromkeys(
 )
 _STARTED = (
     *("schema", "program", "runbook", "runbook_digest", "file", "source", "environment", "requester"),
-    *("ticket", "language", "timezone", "decisions", "undoes", "from", "taken_back"),
+    *("ticket", "language", "timezone", "decisions", "undoes", "from", "taken_back", "seen_to"),
 )
 _DECISION = ("gate", "verdict", "person", "digest", "shown", "at", "way", "delegated_for", "about", "after")
 _WORD = _rule(*_DECISION, gone={"reason": GONE, "text": "", "signature": ""})
@@ -87,6 +87,8 @@ RULES: Mapping[str, Rule] = {
     Kind.RESUMED: _rule("program"),
     Kind.TAKEN: _rule("before"),
     Kind.NOTED: _rule(gone={"text": GONE}),
+    Kind.ENDING: _rule(gone={"reason": GONE}),
+    Kind.RESCHEDULED: _rule("steps", gone={"moves": {}}),
     Kind.STOPPED: _rule("status", "kind", "due", gone={"why": GONE, "next_move": ""}),
     Kind.DONE: _rule(fidelity=WHOLE, gone={"why": ""}),
     Kind.CANCELLED: _rule("never", fidelity=WHOLE, gone={"reason": GONE}),
