@@ -85,7 +85,7 @@ COMMANDS = [
     (("cancel", "RUN", "--reason", "x"), 6, "erased on"),
     (("resolve", "RUN", "told", "done", "--reason", "x"), 6, "erased on"),
     (("note", "RUN", "hello"), 6, "erased on"),
-    (("take", "RUN"), 6, ""),
+    (("take", "RUN"), None, ""),
     (("approve", "RUN", "--reason", "x"), 6, ""),
     (("subject", "show", "RUN"), 0, "it was erased on"),
     (("subject", "erase", "RUN", "--reason", "again", "--yes"), 6, "it was erased on"),
