@@ -71,7 +71,7 @@ class Expiry(Action[ExpiryArgs]):
         return replace(change, action=self.name, says=_says(who, args.last_day, same=not value))
 
     def apply(self, session: Any, args: ExpiryArgs, change: Change, ctx: Context) -> Evidence:
-        return Attributes().apply(session, AttributesArgs(dn=args.dn), change, ctx)
+        return Attributes().apply(session, AttributesArgs(dn=change.target), change, ctx)
 
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         return Attributes().undo(change, evidence)
