@@ -37,6 +37,7 @@ class User(Action[UserArgs]):
         apply=(
             "create user", "write sAMAccountName", "write userPrincipalName", "write mail", "write givenName",
             "write sn", "write displayName", "write manager", "write employeeID", "write userAccountControl",
+            "reanimate tombstones",  # of somebody who comes back; on the domain, not on an OU
         ),
     )  # fmt: skip
     Args = UserArgs
