@@ -9,20 +9,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from threading import Thread
+from time import monotonic
 from typing import Any
 
 from runbook_exec import duration
 from runbook_exec.action import Finding
-from runbook_exec.anchors import Anchor, Fetched, Place, Receipt, Signed, open_anchor
+from runbook_exec.anchors import SECONDS, Anchor, Fetched, Place, Receipt, Signed, open_anchor
 from runbook_exec.app import App
 from runbook_exec.change import Json
 from runbook_exec.checkpoint import Kept, moment
-from runbook_exec.errors import Failed, Invalid, RunbookError
+from runbook_exec.errors import Failed, Invalid, JournalError, RunbookError
 from runbook_exec.settings import looked_up
 
 EVERY = "1h"
@@ -78,12 +80,10 @@ def leave(app: App, *, at: datetime, only_due: bool = False) -> list[Try]:
     if not chosen:
         return []
     signed = copy_of(app.project.client, newest)
-    with ThreadPoolExecutor(len(chosen)) as threads:
-        made = list(
-            threads.map(
-                lambda one: _tried(app, one[1], signed, before.get(_key(one[0], one[1][0])), at), chosen
-            )
-        )
+    made = _at_once(
+        [partial(_tried, app, entry, signed, before.get(_key(n, entry[0])), at) for n, entry in chosen],
+        [partial(_silent, entry, before.get(_key(n, entry[0])), at) for n, entry in chosen],
+    )
     for receipt, _ in made:
         if receipt is not None:
             app.store.ledger.keep_anchor(
@@ -103,13 +103,21 @@ def is_due(last: Try | None, newest: int, *, every: timedelta, at: datetime) -> 
     if last is None:
         return True
     if last.failed:
-        return at - moment(last.tried_at) >= min(AGAIN, every)
-    return newest > last.checkpoint and at - moment(last.done_at) >= every
+        return _passed(last.tried_at, at, min(AGAIN, every))
+    return newest > last.checkpoint and _passed(last.done_at, at, every)
+
+
+def _passed(since: str, at: datetime, length: timedelta) -> bool:
+    """Whether so much time is over; also where that time makes no sense, or lies ahead of a clock set back."""
+    try:
+        return not timedelta(0) <= at - moment(since) < length
+    except JournalError:
+        return True
 
 
 def when_due(app: App, at: Callable[[], datetime]) -> None:
     """At the end of a command that wrote: leave what is due. Whatever goes wrong stays in here."""
-    with suppress(RunbookError, OSError):
+    with suppress(Exception):
         if app.project.blackbox.get("anchors") and app.has_written:
             leave(app, at=at(), only_due=True)
 
@@ -203,9 +211,37 @@ def copy_of(client: str, kept: Kept) -> Signed:
     return Signed(client=client, number=kept.number, hash=kept.hash, body=body, signatures=kept.signatures)
 
 
+Tried = tuple[Receipt | None, Try]
+
+
+def _at_once(works: Sequence[Callable[[], Tried]], late: Sequence[Callable[[], Tried]]) -> list[Tried]:
+    """All of it at the same time. What takes longer than `SECONDS` is given up.
+
+    The process may end without it; a copy that arrives all the same is found by the next try.
+    """
+    found: list[Tried | None] = [None] * len(works)
+
+    def work(number: int) -> None:
+        found[number] = works[number]()
+
+    threads = [Thread(target=work, args=(number,), daemon=True) for number in range(len(works))]
+    until = monotonic() + SECONDS
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, until - monotonic()))
+    return [one or late[number]() for number, one in enumerate(found)]
+
+
+def _silent(entry: tuple[str, Mapping[str, Json]], last: Try | None, at: datetime) -> Tried:
+    what = f"no answer within {SECONDS:.0f} s"
+    last = last or Try(anchor=entry[0])
+    return None, replace(last, tried_at=at.isoformat(timespec="seconds"), failed=what, next_move="")
+
+
 def _tried(
     app: App, entry: tuple[str, Mapping[str, Json]], signed: Signed, last: Try | None, at: datetime
-) -> tuple[Receipt | None, Try]:
+) -> Tried:
     now = at.isoformat(timespec="seconds")
     last = last or Try(anchor=entry[0])
     try:
@@ -214,6 +250,9 @@ def _tried(
         receipt = anchor.put(signed, at)
     except RunbookError as error:
         return None, replace(last, tried_at=now, failed=error.what, next_move=error.next_move)
+    except Exception as error:  # noqa: BLE001 - a defect of one anchor is told like a failure, and holds up no run
+        what = f"a defect in this program: {type(error).__name__}"
+        return None, replace(last, tried_at=now, failed=what, next_move="report it")
     return receipt, replace(last, checkpoint=signed.number, done_at=now, failed="", next_move="")
 
 

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from servers import authority
 
 from runbook_exec import anchoring, conduct
 from runbook_exec.anchoring import Try
@@ -117,6 +118,7 @@ def test_nothing_that_goes_wrong_at_the_end_of_a_command_comes_out_of_it(make_ap
         ({"checkpoint": 6}, 6, timedelta(days=9), False),
         ({"checkpoint": 5, "failed": "down"}, 6, timedelta(minutes=9), False),
         ({"checkpoint": 5, "failed": "down"}, 5, timedelta(minutes=10), True),
+        ({"checkpoint": 5}, 6, timedelta(days=-400), True),  # the clock was wrong when it was noted
     ],
 )
 def test_a_copy_is_due_an_hour_after_the_last_and_ten_minutes_after_a_failure(last, newest, after, due):
@@ -162,3 +164,39 @@ def test_a_far_side_that_is_down_is_told_when_copies_are_fetched(make_app):
     run(app)
     ((_, found),) = anchoring.fetch(app)
     assert isinstance(found, RunbookError)
+
+
+def test_what_makes_no_sense_in_the_notes_of_the_last_try_is_tried_anew():
+    assert anchoring.is_due(Try(anchor="a", failed="x"), 1, every=timedelta(hours=1), at=NOON)
+
+
+def test_a_far_side_that_says_nothing_is_given_up_and_told(make_app, tmp_path, monkeypatch):
+    import socket
+    import time
+
+    monkeypatch.setattr(anchoring, "SECONDS", 0.3)
+    certificate = authority.made(tmp_path / "tsa").certificate
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        app = make_app(
+            f"{{rfc3161: {{url: 'http://127.0.0.1:{port}/', certificate: '{certificate}'}}}}", DESK
+        )
+        run(app)
+        begun = time.monotonic()
+        quiet, desk = anchoring.leave(app, at=now())
+        assert time.monotonic() - begun < 5
+    assert quiet.failed == "no answer within 0 s"
+    assert not desk.failed
+
+
+def test_a_defect_of_one_anchor_holds_up_nothing(make_app, monkeypatch):
+    from runbook_exec.anchors import ticket
+
+    def broken(self, signed, at):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ticket.TicketAnchor, "put", broken)
+    app = make_app(DESK)
+    run(app)
+    (how,) = anchoring.leave(app, at=now())
+    assert how.failed == "a defect in this program: ZeroDivisionError"

@@ -35,7 +35,7 @@ def opened(settings: Mapping[str, Json], place: Place) -> S3Anchor:
         prefix=f"{settings.get('prefix', 'anchors/')}{place.client}/",
         retain=retain,
         access=access,
-        s3=amazon.client(access, amazon.session(access), "s3"),
+        s3=amazon.client(access, amazon.session(access), "s3", attempts=1),
     )
 
 

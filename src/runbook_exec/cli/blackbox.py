@@ -115,7 +115,7 @@ def _of_project(given: dict[str, Any]) -> Any:
     app = options.open_app(given)
     trust = _trust(given)
     if given["fetch"]:
-        trust = replace(trust, anchors=(*trust.anchors, *_fetched(app)))
+        trust = replace(trust, anchors=(*(trust.anchors or ()), *_fetched(app)))
     if not trust.authority:
         trust = replace(trust, authority=anchoring.certificates(app))
     if trust.signers is None:
