@@ -23,7 +23,8 @@ def doctor(*, environment: str | None, as_json: bool, gates: bool) -> int:
     """Check each connection, twice: as it plans (reading) and as it applies (writing).
 
     The rights are those that the actions used by this project's runbooks declare; what is
-    missing and what is too much are both reported, with the next move.
+    missing and what is too much are both reported, with the next move. Then what in open runs
+    needs somebody: steps past their deadline (caution) or soon (advisory), and what is put off.
 
     With --gates it connects to nothing, and tries each gate of each runbook with one and two
     people away: whose absence would keep it shut, and whether a fallback helps.
