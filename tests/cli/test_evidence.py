@@ -235,3 +235,18 @@ def test_a_run_whose_chain_is_broken_is_told_and_not_believed(office):
     folder, said = evidence(office)
     assert {row["Departure"] for row in rows(folder, "departures")} == {"chain broken"}
     assert f"Not readable: {run}" in said.out
+
+
+def test_an_erased_run_is_shown_as_erased_and_breaks_nothing(office):
+    run = granted(office, "Zdenka Quixley")
+    other = granted(office, "78")
+    erased = office("mia", "subject", "erase", "Zdenka Quixley", "--reason", "request of 2026-11-02", "--yes")
+    assert erased.code == 0, erased.err
+    folder, said = evidence(office)
+    assert {row["Run"] for row in rows(folder, "items")} == {run, other}
+    assert {(row["Run"], row["Departure"]) for row in rows(folder, "departures")} == {(run, "erased")}
+    assert "1 runs were erased" in said.out
+    for file in folder.iterdir():
+        assert "Quixley" not in file.read_text(encoding="utf-8-sig")
+    words = [row for row in rows(folder, "approvals") if row["Run"] == run]
+    assert {row["Who"] for row in words} == {"Boss (boss@x.example)", "Noor (noor@x.example)"}
