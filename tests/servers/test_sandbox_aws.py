@@ -58,8 +58,19 @@ def test_the_company_s_people_have_users_keys_and_groups(folder):
     assert bucket == {"locks": True}
 
 
-def test_what_look_shows_before_anybody_asked_is_what_there_is(folder):
+@pytest.fixture
+def own(tmp_path):
+    """A company that no other test has changed."""
+    path = tmp_path / "sandbox"
+    process.start(path)
+    yield path
+    process.stop(path)
+
+
+def test_what_look_shows_before_anybody_asked_is_what_there_is(own):
     from runbook_exec.sandbox.aws_estate import first_day
+
+    folder = own
 
     with opened(folder, write=True) as session, session.permit(["passer-by"]):
         session.send("iam", "create_user", UserName="passer-by")  # a write, after which all is mirrored
