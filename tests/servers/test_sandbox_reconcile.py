@@ -112,6 +112,7 @@ def test_the_list_is_a_spreadsheet_too(desk, tmp_path):
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
     assert {row["Seite"] for row in rows} == {"ldap", "graph"}
     assert "außerhalb des Journals" in said.out
+    assert "member: hinzugefügt CN=Katrin Engel" in said.out
 
 
 def test_a_base_looks_below_it_alone(desk):

@@ -16,6 +16,16 @@ _HEADINGS = {
 }  # fmt: skip
 
 
+_HOW = {
+    "created": "angelegt",
+    "changed": "geändert",
+    "added": "hinzugefügt",
+    "removed": "entfernt",
+    "deleted or restored": "gelöscht oder zurückgeholt",
+}
+"""Our own words for what happened, in German; a far side's words stay as they are."""
+
+
 def lines(found: Reconciled, text: Papers) -> Iterator[str]:
     """The text for a terminal: the changes, then the sums, then what cannot be seen."""
     say = text.either
@@ -56,7 +66,7 @@ def _sentence(each: Outside, text: Papers) -> str:
     change = each.change
     who = change.by or text.either("by somebody", "von jemandem")
     value = f" {change.value}" if change.value else ""
-    return f"{change.what}: {change.how}{value} ({who})"
+    return f"{change.what}: {text.either(change.how, _HOW.get(change.how, change.how))}{value} ({who})"
 
 
 def _note(each: Outside, text: Papers) -> str:
