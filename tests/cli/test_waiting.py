@@ -34,7 +34,9 @@ def test_in_a_pipe_a_wait_is_left_and_a_round_goes_on_with_it(desk, stopped):
     assert said.code == EXIT_WAITING, said.all
     assert "resume --due" in said.out
     run = desk.run_of(joiner.id)
-    assert desk("status", run, "--json").json["interrupted"] is False
+    told = desk("status", run, "--json").json
+    assert told["interrupted"] is False
+    assert told["due"].startswith("20")
 
     desk.fault("sync-stopped", off=True)
     until(lambda: joiner.user)

@@ -291,6 +291,7 @@ def run_json(run: Any, runbook: Any) -> dict[str, Any]:
         "why": run.why,
         "erased": run.erased,
         "next": run.next_move,
+        "due": run.due or None,
         "events": run.seq,
         "head": run.head,
         "fidelity": dict(run.fidelity) or None,
