@@ -77,7 +77,7 @@ def test_the_one_that_ends_a_membership_may():
         ("POST", "/users", b'{"userPrincipalName": "otto"}'),
         ("POST", "/users", b"nonsense"),
         ("POST", "/groups/g/members/$ref", b"{}"),
-        ("POST", "/directory/deletedItems/anna/restore", b"{}"),
+        ("POST", "/directory/deletedItems/otto/restore", b"{}"),
         ("DELETE", "/users/otto", b""),
     ],
 )
