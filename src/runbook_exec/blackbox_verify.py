@@ -35,6 +35,7 @@ CLOSING = frozenset(
     {
         *("gate.decided", "gate.withdrawn", "gate.broken_glass", "gate.reviewed", "gate.alerted"),
         *("run.stopped", "run.done", "run.cancelled", "run.undoing", "run.undone"),
+        *("subject.held", "subject.released", "subject.erased"),
     }
 )
 """Kinds of events that are never without a checkpoint."""

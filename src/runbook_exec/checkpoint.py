@@ -25,7 +25,10 @@ PERIOD = 60
 LATEST = 300
 """An event whose time lies more seconds than this before the newest checkpoint is dated anew, not written."""
 
-CLOSING = WORDS | {Kind.STOPPED, Kind.DONE, Kind.CANCELLED, Kind.UNDOING, Kind.UNDONE}
+CLOSING = WORDS | {
+    *(Kind.STOPPED, Kind.DONE, Kind.CANCELLED, Kind.UNDOING, Kind.UNDONE),
+    *(Kind.HELD, Kind.RELEASED, Kind.ERASED),
+}
 """Kinds that no moment passes after: their checkpoint is written in the same transaction."""
 
 SIGNED = b"runbook checkpoint, version 1\n"

@@ -286,3 +286,15 @@ def test_a_clock_that_is_set_back_sets_nothing_back_in_the_record(office, monkey
 
 def test_the_verifier_can_be_printed(office):
     assert office("mia", "blackbox", "verifier").out == Path(blackbox_verify.__file__).read_text()
+
+
+def test_a_record_of_which_a_person_was_erased_still_verifies_and_the_erasure_is_signed(signed):
+    key = key_of(signed)
+    erased = signed("mia", "subject", "erase", "77", "--reason", "asked for, ticket 4711", "--yes")
+    assert erased.code == 0, erased.err
+    assert "events since are not" not in signed("mia", "status").out
+    said = signed("mia", "blackbox", "verify", "--key", key)
+    assert said.code == 0, said.out
+    assert "The signatures under 2 decisions are sealed" in said.out
+    altered(signed, "UPDATE events SET who = 'eve' WHERE kind = 'subject.erased'")
+    assert signed("mia", "blackbox", "verify", "--key", key).code == 2
