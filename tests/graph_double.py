@@ -111,6 +111,9 @@ def done(session, name: str, *, seconds: float = 20.0, **values) -> tuple[Change
     if action.rereads:
         again = planned(session, name, **values)
         assert again.is_empty, (again.before, again.after)
+        # After a crash the far side is measured by these: another target or id would be somebody else's work.
+        assert again.target == change.target
+        assert change.identity in {None, again.identity}
     assert action.verify(session, args, change, evidence) == ""
     return change, evidence
 

@@ -31,7 +31,7 @@ from runbook_exec.values import THIS
 from runbook_exec.way_back import nothing_left, remaining
 
 KIND = "graph.known_as"
-STATE = "state"
+STATE, NAME = "state", "userPrincipalName"
 _SELECT = "id,userPrincipalName,displayName,mail,employeeId,onPremisesImmutableId,onPremisesSyncEnabled"
 
 
@@ -129,13 +129,16 @@ class DeletedUser(Action[DeletedUserArgs]):
         effects = [Effect(Ref(KIND, each), shown, whole=True) for each in dict.fromkeys((key, *names))]
         if restored:
             effects += [Effect(person.ref(name), Assumed(back, step=THIS), whole=True) for name in names]
+        renamed = restored and upn != str(user["userPrincipalName"]).lower()
         return Change(
             action=self.name,
-            target=upn,
-            before={STATE: "deleted"},
-            after={STATE: args.state},
-            says=_says(who, args.state),
-            identity=str(user["id"]),
+            target=key,
+            before={STATE: "deleted", **({NAME: user["userPrincipalName"]} if renamed else {})},
+            after={STATE: args.state, **({NAME: upn} if renamed else {})},
+            says=_says(who, args.state, upn if renamed else ""),
+            # Of one who is gone for good nothing is left to be measured by.
+            identity=str(user["id"]) if restored else None,
+            involves={} if restored else {key: user["id"]},
             effects=tuple(effects),
             writes=names,
             outputs={"id": user["id"], "upn": upn if restored else None, "found": True},
@@ -161,7 +164,7 @@ class DeletedUser(Action[DeletedUserArgs]):
         )
 
     def apply(self, session: Session, args: DeletedUserArgs, change: Change, ctx: Context) -> Evidence:
-        user = str(change.identity)
+        user = str(change.identity or change.involves[change.target])
         where = ("directory", "deletedItems", user)
         match (change.after or {})[STATE]:
             case "deleted":
@@ -172,7 +175,8 @@ class DeletedUser(Action[DeletedUserArgs]):
                 if not reply.ok and reply.status != 404:  # the read-back tells whether they are gone
                     raise trouble(asked, reply)
             case _:
-                body = {"newUserPrincipalName": change.target} if args.upn else None
+                name = (change.after or {}).get(NAME)
+                body = {"newUserPrincipalName": name} if name else None
                 asked = Message(method="POST", path=path(*where, "restore"), body=body)
                 ref = Ref("graph.user", user)
                 session.create(asked, ctx, lambda: session.read([ref])[ref])
@@ -181,7 +185,8 @@ class DeletedUser(Action[DeletedUserArgs]):
     def undo(self, change: Change, evidence: Evidence) -> Change | Irreversible:
         if (change.after or {}).get(STATE) == "purged":
             return Irreversible(reason="nobody brings back a user who was removed for good")
-        return opposite(change, _says(change.target, "deleted"), destructive=True)
+        back = opposite(change, _says(change.target, "deleted", ""), destructive=True)
+        return replace(back, before={STATE: "restored"}, after={STATE: "deleted"})
 
     def undo_reads(self, back: Change, evidence: Evidence, facts: Facts) -> Sequence[Ref]:
         return (person.ref_back(back),)
@@ -193,7 +198,7 @@ class DeletedUser(Action[DeletedUserArgs]):
         left = remaining(back, {STATE: "restored"})
         return replace(
             left,
-            says=_says(person.called(user, back.target), "deleted"),
+            says=_says(person.called(user, back.target), "deleted", ""),
             effects=tuple(Effect(each, None) for each in person.refs_of(user, person.ref_back(back).key)),
             writes=person.names(user, back.target),
         )
@@ -212,12 +217,13 @@ def _notes(user: Any, *, restored: bool) -> list[Words]:
     return notes
 
 
-def _says(who: str, state: str) -> dict[str, str]:
+def _says(who: str, state: str, name: str) -> dict[str, str]:
     match state:
         case "restored":
+            called = (f", and is called {name} now", f", und heißt jetzt {name}") if name else ("", "")
             return {
-                "en": f"The deleted cloud account of {who} comes back as it was",
-                "de": f"Das gelöschte Cloud-Konto von {who} kommt zurück, wie es war",
+                "en": f"The deleted cloud account of {who} comes back as it was{called[0]}",
+                "de": f"Das gelöschte Cloud-Konto von {who} kommt zurück, wie es war{called[1]}",
             }
         case "purged":
             return {

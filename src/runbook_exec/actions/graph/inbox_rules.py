@@ -81,7 +81,7 @@ class InboxRules(Action[InboxRulesArgs]):
         }
         off = {rule_id: rule for rule_id, rule in meant.items() if not rule["read_only"]}
         stays = [rule["name"] for rule in meant.values() if rule["read_only"]]
-        labels = {_label(rule_id, rule, off): rule_id for rule_id, rule in off.items()}
+        labels = {_label(rule_id, rule, rules): rule_id for rule_id, rule in off.items()}
         return Change(
             action=self.name,
             target=key,
