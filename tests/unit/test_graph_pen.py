@@ -78,6 +78,9 @@ def test_the_one_that_ends_a_membership_may():
         ("POST", "/users", b"nonsense"),
         ("POST", "/groups/g/members/$ref", b"{}"),
         ("POST", "/directory/deletedItems/otto/restore", b"{}"),
+        ("POST", "/roleManagement/directory/roleAssignments", b'{"principalId": "otto"}'),
+        ("POST", "/deviceManagement/managedDevices/otto/wipe", b"{}"),
+        ("DELETE", "/teams/otto/members/anna", b""),
         ("DELETE", "/users/otto", b""),
     ],
 )
