@@ -91,6 +91,11 @@ COMMANDS = [
     (("subject", "erase", "RUN", "--reason", "again", "--yes"), 6, "it was erased on"),
     (("subject", "hold", "RUN", "--reason", "late"), 6, "erased"),
     (("doctor", "--gates"), None, ""),
+    (("docs", "build"), 0, ""),
+    (("evidence", "--control", "access", "--from", "2026-01-01", "--to", "2099-12-31"), None, ""),
+    (("deferrals",), 0, ""),
+    (("resume", "--due"), 0, ""),
+    (("blackbox", "verify"), None, "SOUND"),
 ]
 
 
@@ -103,6 +108,14 @@ def test_no_command_trips_over_an_erased_run(office):
         assert told in said.out + said.err, (words, said)
         assert "defect" not in said.err, (words, said)
         assert NAME not in said.out + said.err, (words, said)
+
+
+def test_an_erasure_is_covered_by_a_checkpoint_at_once(office):
+    done_run(office)
+    erase(office)
+    assert office("mia", "blackbox", "verify").out.startswith("SOUND")
+    with closing(SqliteStore(office.folder / ".runbook" / "journal.sqlite")) as store:
+        assert store.ledger.standing("c").uncovered == 0
 
 
 def test_what_goes_and_what_remains_elsewhere_is_shown_before_it_is_done(office):
