@@ -36,6 +36,10 @@ NOT_OF_A_LEAVER = {
     "graph.invitation": "invites a guest",
     "graph.deleted_user": "of an account that is deleted",
     "graph.managed_device": "a wipe has no way back, and says so before",
+    **dict.fromkeys(
+        ("exchange.mailbox", "exchange.mailbox_permission", "exchange.forwarding", "exchange.hold"),
+        "taken back in test_exchange",
+    ),
     "graph.request": "what it does is the runbook's to say",
 }
 """Actions that an offboarding does not use; their undo has tests of its own."""

@@ -9,6 +9,7 @@ import pytest
 from runbook_exec.action import ADDED
 from runbook_exec.actions.ansible import configuration
 from runbook_exec.actions.aws import provider as aws
+from runbook_exec.actions.exchange import provider as exchange
 from runbook_exec.actions.graph import connection as graph
 from runbook_exec.actions.ldap import connection as ldap
 from runbook_exec.actions.mail.session import MailSession
@@ -19,10 +20,12 @@ from runbook_exec.settings import find_project
 LDAP = {"url": "ldaps://dc.example", "base": "DC=x", "user": "u@x.example", "password": Secret("p")}
 GRAPH = {"tenant": "t", "client_id": "i", "client_secret": Secret("s")}
 AWS = {"region": "eu-central-1", "profile": "plan", "identity_store": "d-1234567890"}
+EXCHANGE = {"organization": "x.onmicrosoft.com", "app_id": "a", "certificate": "c.pfx"}
 MAIL = {"host": "mail.example", "from": "it@x.example"}
 READERS = {
     "mail": (partial(MailSession, write=False), MAIL),
     "aws": (aws.parsed, AWS),
+    "exchange": (exchange.parsed, EXCHANGE),
     "ldap": (ldap.read_connection, LDAP),
     "graph": (graph.parsed, GRAPH),
     "ansible": (configuration.connection, {}),

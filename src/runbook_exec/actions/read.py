@@ -83,7 +83,7 @@ class ReadState(Action[StateArgs]):
 
 def _ref(args: StateArgs) -> Ref:
     """The thing under the key by which earlier steps of the plan know it too."""
-    if args.read.startswith("graph."):
+    if args.read.startswith(("graph.", "exchange.")):
         return Ref(args.read, args.of.lower())
     if args.read in {"ldap.entry", "ldap.group", "ldap.groups"}:
         return Ref(args.read, canonical(args.of))

@@ -34,6 +34,8 @@ KNOWN: dict[str, str] = {
     "aws-throttled": "AWS answers a request with ThrottlingException",
     "aws-unavailable": "AWS answers 503",
     "aws-lost-answer": "AWS does a write and drops the connection before answering",
+    "exchange-busy": "Exchange throttles a call of PowerShell",
+    "exchange-lost-answer": "PowerShell does a change to a mailbox and ends before answering",
     "mail-refused": "the mail server refuses a message with 451",
 }
 

@@ -24,7 +24,17 @@ from typing import IO, Any
 
 from runbook_exec.sandbox.rehearsal import Rehearsal, open_rehearsal
 
-DOUBLES: tuple[str, ...] = ("directory", "graph", "population", "sync", "mail", "aws", "tickets", "hosts")
+DOUBLES: tuple[str, ...] = (
+    "directory",
+    "graph",
+    "population",
+    "sync",
+    "exchange",
+    "mail",
+    "aws",
+    "tickets",
+    "hosts",
+)
 """In the order in which they are seeded and started."""
 
 RUNNING = "running.json"
