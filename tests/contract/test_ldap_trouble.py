@@ -265,7 +265,8 @@ def test_planning_everything_writes_nothing_as_the_servers_own_log_shows(desk):
         ("ldap.entry", {"dn": group, "present": False}),
         ("ldap.snapshot", {"dn": dn}),
     ]
-    assert {name for name, _ in plans} == {a.name for a in every_ldap_action()}
+    only_active_directory = {"ldap.expiry"}
+    assert {name for name, _ in plans} | only_active_directory == {a.name for a in every_ldap_action()}
     for name, values in plans:
         for connection in (server.connection, server.reader):
             action = find(name)
