@@ -45,3 +45,21 @@ def test_every_link_inside_the_documents_leads_somewhere(page):
 def test_yaml_in_the_documents_is_yaml(page):
     for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         yaml.safe_load(block)
+
+
+def test_every_decision_record_has_a_number_of_its_own_and_says_it():
+    said = {}
+    for page in sorted((ROOT / "docs" / "adr").glob("*.md")):
+        number = int(page.name.partition("-")[0])
+        assert page.read_text(encoding="utf-8").startswith(f"# {number}. "), page.name
+        assert said.setdefault(number, page.name) == page.name
+    assert sorted(said) == list(range(1, len(said) + 1))
+
+
+def test_the_changelog_says_each_thing_once():
+    lines = [
+        line
+        for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("- ")
+    ]
+    assert sorted(set(lines)) == sorted(lines)
