@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -60,7 +60,7 @@ class Attempt:
 
     def tried(self, action: Action[Any], line: Line, deadline: datetime) -> Mapping[str, Any]:
         assert line.change is not None
-        began = self.around.clock()
+        began, unseen = self.around.clock(), ""
         for look in count():
             with self.around.sessions.use(action.provider) as session:
                 permitted = session.permit(line.change.writes) if session else nullcontext()
@@ -69,15 +69,19 @@ class Attempt:
                     outcome = action.apply(session, line.args, line.change, self._context(deadline))
             if isinstance(outcome, Evidence):
                 return self._read_back(action, line, outcome, deadline)
-            again = self._waited(outcome, look, began, deadline)
+            if unseen:
+                outcome = replace(outcome, reason=f"{outcome.reason} ({unseen})")
+            again, unseen = self._waited(outcome, look, began, deadline)
             if again is not None:
                 return again
         raise AssertionError("unreachable: the loop above has no end of its own")
 
     def _waited(
         self, outcome: Waiting, look: int, began: datetime, deadline: datetime
-    ) -> Mapping[str, Any] | None:
+    ) -> tuple[Mapping[str, Any] | None, str]:
         """Wait and look again, soon at first and then in the asked rhythm; the outputs once it is so.
+
+        Beside them why the look did not come off, where the far side could not be asked.
 
         Its times stand in the journal: whoever leaves leaves a run that waits.
         """
@@ -103,10 +107,10 @@ class Attempt:
             line = self.replan()
         except (Transient, Unreachable) as error:
             self.around.say(self.label, error.what)  # a look that did not come off is one more wait
-            return None
+            return None, error.what
         if line.status is Status.SAME:
-            return self.adopted(line, changed=True, note="")
-        return None
+            return self.adopted(line, changed=True, note=""), ""
+        return None, ""
 
     def _read_back(
         self, action: Action[Any], line: Line, evidence: Evidence, deadline: datetime

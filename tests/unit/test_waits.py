@@ -139,3 +139,19 @@ def test_the_run_read_from_the_store_knows_its_times(bench):
     run = bench.start(bench.runbook(WAIT))
     assert replay(bench.store.events("r1")) == run
     assert run.steps["w"].until > run.due > ""
+
+
+def test_a_wait_whose_time_is_over_says_that_the_far_side_could_not_be_asked(bench):
+    bench.hold = 3600
+    looks = bench.far.read
+
+    def gone_after_the_first_looks(refs):
+        if bench.said:
+            raise Unreachable("no answer from memory")
+        return looks(refs)
+
+    bench.far.read = gone_after_the_first_looks
+    run = bench.start(bench.runbook(WAIT))
+    assert run.status is RunStatus.FAILED
+    assert "time is over" in run.why
+    assert "no answer from memory" in run.why
