@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import ExitStack
 
 import pytest
+from servers import rt
 
 from runbook_exec.errors import Failed, Invalid, NoPen
 from runbook_exec.tickets import known_systems, open_desk
@@ -14,25 +15,36 @@ from runbook_exec.tickets import known_systems, open_desk
 class Opener:
     """Opens desks of one system on the same tickets, as client, reader or writer."""
 
-    def __init__(self, connection, stack):
-        self.connection, self.stack = connection, stack
+    def __init__(self, connection, stack, test):
+        self.connection, self.stack, self.test = connection, stack, test
 
     def __call__(self, *, write=True, client="kranich"):
-        connection = {**self.connection, "client": client}
+        # Tests share a server: each has clients of its own, so the keys of the others are not there.
+        connection = {**self.connection, "client": f"{client} {self.test}"}
         return self.stack.enter_context(open_desk(connection, write=write))
 
 
-def local(tmp_path):
+def local(tmp_path, request=None):
     return {"system": "local", "project": str(tmp_path)}
 
 
-SYSTEMS = {"local": local}
+def request_tracker(tmp_path, request):
+    return request.getfixturevalue("rt_server").connection
+
+
+SYSTEMS = {"local": local, "rt": request_tracker}
+
+
+@pytest.fixture(scope="module")
+def rt_server(tmp_path_factory):
+    with rt.running(tmp_path_factory.mktemp("rt") / "desk", rt.golden(tmp_path_factory)) as server:
+        yield server
 
 
 @pytest.fixture(params=sorted(SYSTEMS))
 def desk(request, tmp_path):
     with ExitStack() as stack:
-        yield Opener(SYSTEMS[request.param](tmp_path), stack)
+        yield Opener(SYSTEMS[request.param](tmp_path, request), stack, request.node.name)
 
 
 def opened(desk, key="r1/ask", **changes):
@@ -49,6 +61,8 @@ def test_a_ticket_reads_back_as_it_was_opened(desk):
         "text": "begins on Monday",
         "queue": "it",
         "requester": "hr",
+        "parent": "",
+        "children": [],
         "comments": [],
         "attachments": [],
     }
@@ -158,6 +172,15 @@ def test_another_client_sees_none_of_it(desk):
     assert opened(other) != ticket
 
 
+def test_a_child_belongs_to_its_parent_and_both_say_so(desk):
+    writer = desk()
+    parent = opened(writer)
+    children = [opened(writer, key=f"r1/child/{n}", parent=parent) for n in range(2)]
+    assert opened(writer, key="r1/child/0", parent=parent) == children[0]
+    assert writer.read(parent)["children"] == children
+    assert [writer.read(child)["parent"] for child in children] == [parent, parent]
+
+
 def test_doctor_gets_a_sentence(desk):
     assert "answers" in desk(write=False).about()
 
@@ -193,6 +216,17 @@ def test_a_desk_of_a_newer_version_is_refused(tmp_path):
         writer._db.execute("PRAGMA user_version=7")
     with pytest.raises(Invalid, match="another version"), open_desk(local(tmp_path), write=True):
         pass
+
+
+def test_a_desk_of_the_first_version_is_read_as_it_is_and_goes_on(tmp_path):
+    with open_desk(local(tmp_path), write=True) as writer:
+        parent = opened(writer)
+        writer._db.executescript("ALTER TABLE ticket DROP COLUMN parent; PRAGMA user_version=1;")
+    with open_desk(local(tmp_path), write=False) as reader:
+        assert (reader.read(parent)["parent"], reader.read(parent)["children"]) == ("", [])
+    with open_desk(local(tmp_path), write=True) as writer:
+        child = opened(writer, key="child", parent=parent)
+        assert writer.read(parent)["children"] == [child]
 
 
 def test_a_damaged_desk_is_said_in_words(tmp_path):

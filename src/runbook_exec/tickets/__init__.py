@@ -24,8 +24,10 @@ class TicketSystem(Protocol):
     `Unreachable` (with `sent=True` if a write was under way) where it does not answer.
     """
 
-    def open(self, *, key: str, title: str, text: str, queue: str = "", requester: str = "") -> str:
-        """Open a ticket and give its id; the id of the first where the key was used before."""
+    def open(
+        self, *, key: str, title: str, text: str, queue: str = "", requester: str = "", parent: str = ""
+    ) -> str:
+        """Open a ticket, linked to its parent, and give its id; the id of the first where the key was used before."""
 
     def comment(self, ticket: str, *, key: str, text: str, author: str) -> None:
         """Add a comment."""
@@ -42,8 +44,8 @@ class TicketSystem(Protocol):
     def read(self, ticket: str) -> State:
         """The ticket, or None where there is none.
 
-        `{id, status: open|closed, title, text, queue, requester, comments: [{key, author,
-        text, at}], attachments: [{key, name, kind, size, at}]}`, both in order of time.
+        `{id, status: open|closed, title, text, queue, requester, parent, children: [id], comments:
+        [{key, author, text, at}], attachments: [{key, name, kind, size, at}]}`, both in order of time.
         """
 
     def content(self, ticket: str, key: str) -> bytes:
@@ -54,6 +56,9 @@ class TicketSystem(Protocol):
 
     def about(self) -> str:
         """A sentence for `doctor`: which system, and that it answers."""
+
+    def may(self) -> Mapping[str, bool]:
+        """The rights (as actions name them) that can be told from here, and whether we have them."""
 
 
 def open_desk(connection: Mapping[str, Json], *, write: bool) -> AbstractContextManager[TicketSystem]:

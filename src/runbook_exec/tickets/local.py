@@ -12,14 +12,16 @@ from runbook_exec.change import Json, State
 from runbook_exec.errors import Failed, Invalid, NoPen, Transient
 
 FILE = "desk.sqlite"
-VERSION = 1
+VERSION = 2
+"""2: tickets have a parent. A file of version 1 is read as it is, and gets one with the first write."""
 
 _SCHEMA = """
 CREATE TABLE ticket (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     client TEXT NOT NULL, key TEXT NOT NULL,
     title TEXT NOT NULL, text TEXT NOT NULL, queue TEXT NOT NULL, requester TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('open', 'closed')), at TEXT NOT NULL, UNIQUE (client, key)
+    status TEXT NOT NULL CHECK (status IN ('open', 'closed')), at TEXT NOT NULL,
+    parent INTEGER NOT NULL DEFAULT 0, UNIQUE (client, key)
 );
 CREATE TABLE comment (
     ticket INTEGER NOT NULL REFERENCES ticket, key TEXT NOT NULL,
@@ -59,12 +61,15 @@ class LocalDesk:
     ) -> None:
         self._db, self._client, self._folder, self._write, self._clock = db, client, folder, write, clock
 
-    def open(self, *, key: str, title: str, text: str, queue: str = "", requester: str = "") -> str:
+    def open(
+        self, *, key: str, title: str, text: str, queue: str = "", requester: str = "", parent: str = ""
+    ) -> str:
         with self._writing():
+            above = self._number(parent) if parent else 0
             self._db.execute(
-                "INSERT INTO ticket (client, key, title, text, queue, requester, status, at)"
-                " VALUES (?,?,?,?,?,?,'open',?) ON CONFLICT DO NOTHING",
-                (self._client, key, title, text, queue, requester, self._now()),
+                "INSERT INTO ticket (client, key, title, text, queue, requester, status, at, parent)"
+                " VALUES (?,?,?,?,?,?,'open',?,?) ON CONFLICT DO NOTHING",
+                (self._client, key, title, text, queue, requester, self._now(), above),
             )
         found = self.find_by_key(key)
         assert found is not None
@@ -102,6 +107,8 @@ class LocalDesk:
             return {
                 **{name: row[name] for name in ("status", "title", "text", "queue", "requester")},
                 "id": str(row["id"]),
+                "parent": str(above) if (above := _parent(row)) else "",
+                "children": self._children(row),
                 "comments": [dict(found) for found in comments],
                 "attachments": [dict(found) for found in attachments],
             }
@@ -128,6 +135,15 @@ class LocalDesk:
                 "SELECT count(*) FROM ticket WHERE client=?", (self._client,)
             ).fetchone()
         return f"the local desk in {self._folder} answers, {number} tickets"
+
+    def may(self) -> Mapping[str, bool]:
+        return {}  # who may read and write is a matter of the file's rights
+
+    def _children(self, row: sqlite3.Row) -> list[str]:
+        if "parent" not in row.keys():  # noqa: SIM118 - a row is no mapping
+            return []
+        found = self._db.execute("SELECT id FROM ticket WHERE parent=? ORDER BY id", (row["id"],))
+        return [str(child[0]) for child in found]
 
     def _turn(self, ticket: str, status: str, key: str, text: str, author: str) -> None:
         with self._writing():
@@ -176,6 +192,10 @@ class LocalDesk:
         return self._clock().isoformat(timespec="seconds")
 
 
+def _parent(row: sqlite3.Row) -> int:
+    return int(row["parent"]) if "parent" in row.keys() else 0  # noqa: SIM118 - a row is no mapping
+
+
 def _opened(path: Path, *, write: bool) -> sqlite3.Connection:
     with _said_in_words(path):
         if not write:
@@ -196,7 +216,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         db.row_factory = sqlite3.Row
         if _version(db):
-            return _of_known_version(db, path)
+            return db if _version(db) == 1 else _of_known_version(db, path)
         db.close()
     return _prepared(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False))
 
@@ -208,6 +228,9 @@ def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
     if not _version(db):
         for statement in _SCHEMA.split(";\n"):
             db.execute(statement)
+    elif _version(db) == 1:
+        db.execute("ALTER TABLE ticket ADD COLUMN parent INTEGER NOT NULL DEFAULT 0")
+    if _version(db) < VERSION:
         db.execute(f"PRAGMA user_version={VERSION}")
     db.execute("COMMIT")
     return db

@@ -103,6 +103,7 @@ class Children(Action[ChildrenArgs]):
                 title=child.title,
                 text=f"{child.text}\n\nTicket {number}".strip(),
                 queue=child.queue,
+                parent=number,
             )
         lines = [f"{ident}: {child.title}" for child in args.children if (ident := opened.get(child.key))]
         session.to_write(number).comment(

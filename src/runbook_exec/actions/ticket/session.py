@@ -58,8 +58,9 @@ class TicketSession:
 class TicketProvider:
     """A ticket system, by the keys of its connection.
 
-    `system`: `local` (the default); then that system's own keys: for the local desk
-    `folder`, `.runbook` in the project folder if left out.
+    `system`: `local` (the default) or `rt`; then that system's own keys: for the local desk
+    `folder`, `.runbook` in the project folder if left out; for Request Tracker `url`, `token`, `queue`,
+    and, where they are not the usual ones, `closed`, `closed_as`, `open_as`, `ca` and `timeout`.
     """
 
     name = "ticket"
@@ -70,12 +71,22 @@ class TicketProvider:
             yield TicketSession(desk, write=write)
 
     def check(self, connection: Mapping[str, Json], rights: Rights) -> list[Finding]:
-        """Whether the system answers."""
+        """Whether the system answers, and whether we may there what the runbooks need."""
         try:
             with open_desk(connection, write=False) as desk:
-                return [Finding(ok=True, what=desk.about())]
+                return [Finding(ok=True, what=desk.about()), *_of_rights(desk.may(), rights)]
         except RunbookError as error:
             return [Finding.of(error)]
+
+
+def _of_rights(may: Mapping[str, bool], rights: Rights) -> Iterator[Finding]:
+    needed = [need for need in (*rights.read, *rights.apply) if isinstance(need, str)]
+    if missing := sorted({need for need in needed if may.get(need) is False}):
+        move = "give the connection's user these rights in the ticket system"
+        yield Finding(ok=False, what=f"missing rights: {', '.join(missing)}", next_move=move)
+    if may and (unknown := sorted({need for need in needed if need not in may})):
+        what = f"cannot be told before there is a ticket in the queue: {', '.join(unknown)}"
+        yield Finding(ok=True, known=False, what=what)
 
 
 def key_of(ctx: Context, given: str) -> str:
