@@ -3,13 +3,15 @@
 - `graph.licence_stock` (part number): enabled, warning, suspended, consumed, free. Suspended is no stock.
 - `graph.licence_state` (user): `active` part numbers, `errors` by part number, and `settled`: no error and at least one.
 - `graph.last_sign_in` (user): when they last signed in, as far as the tenant keeps it (Entra ID P1).
-- `graph.synced_user` (immutable id): the cloud user of a directory account, and `conflicts`: properties that
+- `graph.synced_user` (objectGUID, as text or as Entra's anchor in base64): the cloud user of a directory account, and `conflicts`: properties that
   another object holds, for which Entra put a placeholder or nothing.
 - `graph.groups` (user): the groups that they are a direct member of, with what governs each.
 """
 
 from __future__ import annotations
 
+import base64
+import uuid
 from typing import Any
 
 from runbook_exec.actions.graph import reading
@@ -69,6 +71,14 @@ def _synced_user(key: str, body: Any) -> State:
     }
 
 
+def _anchor(key: str) -> str:
+    """Entra's anchor of a directory account: the objectGUID's bytes, as Windows orders them, in base64."""
+    try:
+        return base64.b64encode(uuid.UUID(key).bytes_le).decode()
+    except ValueError:
+        return key
+
+
 def _groups(key: str, body: Any) -> State:
     return {"groups": {str(e["id"]): {"name": e.get("displayName"), "by": _governed_by(e)} for e in body["value"]
                        if str(e.get("@odata.type", "")).endswith("group")}}  # fmt: skip
@@ -97,7 +107,9 @@ kind("last_sign_in", below_user(select="id,signInActivity"), _last_sign_in)
 kind(
     "synced_user",
     lambda key: (
-        Message(path=path("users", filter=f"onPremisesImmutableId eq {literal(key)}", select=_SYNCED)),
+        Message(
+            path=path("users", filter=f"onPremisesImmutableId eq {literal(_anchor(key))}", select=_SYNCED)
+        ),
     ),
     _synced_user,
 )
