@@ -22,11 +22,14 @@ def seed(rehearsal: Rehearsal) -> None:
 
 
 async def start(rehearsal: Rehearsal) -> dict[str, Any]:
-    """There is nothing to listen; the folders must be there."""
+    """There is nothing to listen; the folders must be there. Services are looked at as their file says."""
     for host in FILE_SERVERS:
         (_root(rehearsal) / host / "homes").mkdir(parents=True, exist_ok=True)
     variables = {"rehearsal_root": str(_root(rehearsal).absolute())}
-    return {"ansible": {"inventory": "inventory/sandbox.yaml", "vars": variables}}
+    return {
+        "ansible": {"inventory": "inventory/sandbox.yaml", "vars": variables},
+        "probe": {"services": "inventory/services.yaml"},
+    }
 
 
 def _root(rehearsal: Rehearsal) -> Path:

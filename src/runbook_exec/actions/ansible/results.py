@@ -65,6 +65,8 @@ class Result:
     hidden: bool = False
     """True for `no_log`: what it did is not shown."""
     differences: tuple[Difference, ...] = ()
+    told: Mapping[str, Json] | None = None
+    """What a debug task said, where that is a mapping."""
     seconds: float = 0.0
 
 
@@ -164,8 +166,19 @@ def _result(kind: str, event: Mapping[str, Any], data: Mapping[str, Any], redact
         unseen=unseen,
         hidden=hidden,
         differences=tuple(_differences(answer, redact)) if outcome is Outcome.CHANGED and not hidden else (),
+        told=_told(data, answer, redact) if not hidden else None,
         seconds=round(float(data.get("duration") or 0), 2),
     )
+
+
+def _told(data: Mapping[str, Any], answer: Mapping[str, Any], redact: Redact) -> Mapping[str, Json] | None:
+    """The mapping that a debug task says: how a playbook that only looks hands its findings on."""
+    said = answer.get("msg")
+    is_debug = str(data.get("resolved_action") or data.get("task_action")).endswith("debug")
+    if not is_debug or not isinstance(said, Mapping):
+        return None
+    found: Mapping[str, Json] = json.loads(redact(json.dumps(said)))
+    return found
 
 
 def _unseen_element(data: Mapping[str, Any], redact: Redact) -> Result:

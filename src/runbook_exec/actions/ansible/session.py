@@ -15,6 +15,7 @@ from runbook_exec.actions.ansible import (
     configuration,
     inventory,
     launch,
+    looking,
     playbook_lint,
     source,
     state,
@@ -23,6 +24,7 @@ from runbook_exec.actions.ansible import (
 from runbook_exec.actions.ansible import folder as folders
 from runbook_exec.actions.ansible.configuration import Connection
 from runbook_exec.actions.ansible.inventory import Inventory
+from runbook_exec.actions.ansible.looking import LOOK
 from runbook_exec.actions.ansible.request import KIND, Request, parsed
 from runbook_exec.actions.ansible.results import Report, Result, net, take
 from runbook_exec.actions.ansible.variables import checked_name, wrapped
@@ -124,8 +126,10 @@ class Session:
             )
 
     def _checked(self, ref: Ref) -> State:
-        if ref.kind != KIND:
-            raise Invalid(f"Ansible cannot read {ref.kind}")
+        if ref.kind not in {KIND, LOOK}:
+            raise Invalid(
+                f"Ansible cannot read {ref.kind}", next_move="look at a host by a step of ansible.look"
+            )
         request = parsed(ref.key)
         hosts = self.inventory.resolve(request.hosts)
         report = self._run(
@@ -136,6 +140,8 @@ class Session:
             seconds_left=_stopwatch(CHECK_SECONDS),
             listener=Listener(),
         )
+        if ref.kind == LOOK:
+            return looking.found(report, request, hosts)
         playbooks = self.connection.folder() / "playbooks" if request.playbook else None
         return {**state.of(report, hosts), "source": source.digest(self.inventory.file, playbooks)}
 
