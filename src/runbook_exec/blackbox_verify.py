@@ -904,7 +904,9 @@ def key_given(text: str) -> PinnedKey:
         return PinnedKey.parse(text)
     except ValueError:
         if len(text) > 1000 or not Path(text).is_file():
-            raise
+            raise ValueError(
+                f"{text[:80]!r} is neither a public key of a black box nor a file with one"
+            ) from None
     return PinnedKey.parse(Path(text).read_text(encoding="utf-8"))
 
 

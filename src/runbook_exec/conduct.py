@@ -127,7 +127,9 @@ def resolve(app: App, run_id: str, step: str, *, how: Word, reason: str) -> Run:
         if step not in open_ones:
             raise Refused(
                 f"step {step!r} of run {run_id} is not in doubt",
-                next_move="in doubt: " + (", ".join(open_ones) or "none"),
+                next_move=f"in doubt are: {', '.join(open_ones)}"
+                if open_ones
+                else f"`runbook status {run_id}` shows how each step stands",
             )
         if how is Word.DONE:
             _refuse_alone(app, runbook, scribe, step)

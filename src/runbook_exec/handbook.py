@@ -118,7 +118,7 @@ def _shown(step: Step, numbers: Mapping[str, int], went: ItemTally | None, langu
         number=numbers[step.id],
         id=step.id,
         title=titled(step.title, language),
-        what=_who(step, text),
+        what=_who(step, text, language),
         lines=tuple(_lines(step, language)),
         conditions=tuple(conditions),
         went=_went(went, language),
@@ -131,9 +131,9 @@ def _bare(expression: str) -> str:
     return expression.strip().removeprefix("{{").removesuffix("}}").strip()
 
 
-def _who(step: Step, text: Mapping[str, str]) -> str:
+def _who(step: Step, text: Mapping[str, str], language: str) -> str:
     if step.gate:
-        return text["gate"].format(in_words(step.gate.rule))
+        return text["gate"].format(in_words(step.gate.rule, language))
     mode = "" if step.mode is Mode.AUTO else text[step.mode.value]
     return ", ".join(part for part in ("" if step.uses == "people.confirm" else step.uses, mode) if part)
 

@@ -51,7 +51,7 @@ WORDS: dict[str, dict[str, str]] = {
         "only if": "Nur wenn {}",
         "for each": "Für jedes aus {}",
         "no way back": "Kein Weg zurück: {}",
-        "gate": "öffnet mit {}",
+        "gate": "öffnet durch: {}",
         "read-do": "lesen, dann tun",
         "do-confirm": "tun, dann bestätigen",
         "challenge": "einer fragt, ein anderer antwortet",

@@ -209,7 +209,7 @@ def _says(record: StepRecord, step: Step, language: str, *, running: bool) -> st
 def _done(record: StepRecord, step: Step, language: str) -> str:
     words = WORDS.get(language, WORDS["en"])
     if step.gate:
-        return record.note
+        return said_in(record.note, language)
     if not record.changed:
         return str(words["same"])
     if record.evidence.get("who"):

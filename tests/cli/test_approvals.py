@@ -751,9 +751,36 @@ def test_a_gate_is_told_in_german_where_german_is_spoken(office):
     assert f"Sie dürfen entscheiden: runbook approve {office.run} approve" in listed
     told = office.decide("boss", "approve", "--lang", "de").out
     assert f"Freigabe approve des Laufs {office.run}" in told
-    assert "öffnet mit boss@x.example und eine Person der Gruppe owners" in told
+    assert "nobody knows" not in told
+    assert "öffnet durch: boss@x.example und eine Person der Gruppe owners" in told
     assert "eingetragen: Sie: zugestimmt; die Freigabe approve ist jetzt: wartet auf" in told
     assert "Auf Sie wartet nichts." in office("mia", "approvals", "--mine", "--lang", "de").out
+
+
+@pytest.mark.parametrize("command", ["status", "take"])
+def test_a_gate_stands_as_the_words_since_then_leave_it(office, command):
+    office.begin()
+    assert "waits for Boss" in office("mia", command, office.run).out
+    office.decide("noor")
+    told = office("mia", command, office.run).out.partition("last events")[0]
+    assert "waits for Boss" in told
+    assert "Noor" not in told
+    office.decide("boss")
+    told = office("mia", command, office.run).out.partition("last events")[0]
+    assert "waits for" not in told
+    assert "open; the run has not gone on yet" in told
+    assert f"`runbook resume {office.run}` goes on" in office("mia", command, office.run).out
+    assert (
+        f"`runbook resume {office.run}` macht weiter" in office("mia", command, office.run, "--lang=de").out
+    )
+    office.resume()
+    assert "geöffnet von" in office("mia", "status", office.run, "--lang=de").out
+
+
+def test_a_people_file_that_cannot_be_read_hides_no_run(office):
+    office.begin()
+    office.write("people.yaml", "people: [")
+    assert "waits for Boss" in office("mia", "status", office.run).out
 
 
 def test_errors_are_told_in_german_where_german_is_spoken(office):

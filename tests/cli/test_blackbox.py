@@ -144,6 +144,13 @@ def test_the_key_belongs_to_one_log(office, tmp_path):
     assert "This is the log" in said.out
 
 
+def test_what_is_no_key_and_no_file_is_told_so(office):
+    office.begin()
+    found = office("mia", "blackbox", "verify", "--key", "nokey")
+    assert found.code == 64
+    assert "'nokey' is neither a public key of a black box nor a file with one" in found.err
+
+
 def test_a_key_that_was_told_never_belongs_to_an_empty_log(office):
     key = key_of(office)
     assert office("mia", "blackbox", "verify", "--key", key).code == 0

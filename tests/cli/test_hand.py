@@ -133,6 +133,30 @@ def test_a_run_is_handed_over_with_what_waits_and_what_is_next(office):
     assert "has it from here on, after mia" in office("mia", "log", office.run).out
 
 
+def test_a_run_that_is_over_has_no_next_move_but_its_story(office):
+    begin(office, WIPE)
+    office("mia", "cancel", office.run, "--reason", "no")
+    told = office("mia", "take", office.run).out
+    assert "runbook resume" not in told
+    assert f"runbook log {office.run}" in told
+
+
+def test_a_script_that_gives_no_reason_is_told_how(office):
+    begin(office, WIPE)
+    for words in (["cancel", office.run], ["resolve", office.run, "wiped", "abort"]):
+        found = office("mia", *words)
+        assert found.code == 6
+        assert "--reason TEXT" in found.err
+    assert office("mia", "status", office.run, "--json").json["status"] == "waiting"
+
+
+def test_who_names_a_step_that_is_not_in_doubt_is_told_where_to_look(office):
+    begin(office, WIPE)
+    found = office("mia", "resolve", office.run, "nothing", "done", "--reason", "x")
+    assert found.code == 6
+    assert f"`runbook status {office.run}` shows how each step stands" in found.err
+
+
 def test_mine_are_the_runs_that_i_have_in_hand(office):
     begin(office, WIPE)
     assert [r["run"] for r in office("mia", "status", "--mine", "--json").json] == [office.run]

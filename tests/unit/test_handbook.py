@@ -113,3 +113,10 @@ def test_half_of_the_runs_take_at_most_the_median(bench):
         runs.append(journey(bench, f"r{number}"))
     assert tally(runs).median == 60
     assert "1 min" in shown(runbook, tally(runs))["trial.html"]
+
+
+def test_a_gate_is_told_in_the_language_of_the_page(bench):
+    gate = "- {id: agree, title: {en: Agree, de: Zustimmen}, gate: {role: it lead}}\n"
+    made = shown(bench.runbook(gate + STEPS.lstrip()), tally([]))
+    assert "opens with 1 of role it lead" in made["trial.html"]
+    assert "öffnet durch: eine Person mit der Rolle it lead" in made["trial.de.html"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from runbook_exec.catalogue import said_in
 from runbook_exec.cli import options
 from runbook_exec.cli.words import say
 from runbook_exec.visible import visible
@@ -39,7 +40,7 @@ def page(app: Any, view: Any) -> Iterator[str]:
     yield say(spoken, "gate opens", said(rule), said(state))
     editor = started.get("editor") or {}
     if editor.get("note"):
-        yield f"  {said(editor['note'])}"
+        yield f"  {said(said_in(str(editor['note']), spoken))}"
     yield from _earlier(app, view)
 
 

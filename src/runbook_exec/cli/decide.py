@@ -8,6 +8,7 @@ import click
 
 from runbook_exec.cli import options
 from runbook_exec.cli.words import say
+from runbook_exec.errors import Refused
 from runbook_exec.visible import visible
 
 _reason = click.option(
@@ -88,4 +89,8 @@ def cancel(run_id: str, reason: str, environment: str | None) -> None:
 
 def _why(app: Any, run: str) -> str:
     """The reason, asked for; nobody is asked about a run that is over, which is refused anyway."""
-    return "" if app.run(run).is_over else str(click.prompt("Why"))
+    if app.run(run).is_over:
+        return ""
+    if not options.in_terminal():
+        raise Refused("nobody is at the terminal to say why", next_move="add --reason TEXT")
+    return str(click.prompt(say(app.desk.language, "gate why")))

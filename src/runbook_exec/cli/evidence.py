@@ -15,8 +15,8 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command()
-@click.option("--from", "since", type=DAY, required=True, help="First day of the period.")
-@click.option("--to", "until", type=DAY, required=True, help="Last day of the period.")
+@click.option("--from", "since", type=DAY, metavar="DATE", required=True, help="First day of the period.")
+@click.option("--to", "until", type=DAY, metavar="DATE", required=True, help="Last day of the period.")
 @click.option(
     "--control",
     type=click.Choice(["joiner", "leaver", "access", "emergency"]),

@@ -33,7 +33,7 @@ def take(run_id: str, *, as_json: bool, **given: Any) -> None:
     if as_json:
         click.echo(json.dumps(_json(seen), ensure_ascii=False, indent=2))
         return
-    _shown(seen, before, app.desk.language)
+    _shown(app, seen, before)
 
 
 @click.command()
@@ -126,19 +126,21 @@ def _show(item: Any) -> None:
         click.echo(visible(item.text))
 
 
-def _shown(seen: Any, before: str, language: str) -> None:
+def _shown(app: Any, seen: Any, before: str) -> None:
     from runbook_exec.cli.checklist import COLOURS
     from runbook_exec.cli.history import line, show_late
+    from runbook_exec.cli.standing import gate_says, gates_now, next_now, why_now
     from runbook_exec.report import MARKS
 
-    run = seen.run
+    run, language = seen.run, app.desk.language
+    at_gates = gates_now(app, run)
     stands = say(language, "status interrupted" if seen.interrupted else f"status {run.status.value}")
     about = visible(f"{run.started['runbook']} · {run.started['subject']}".rstrip(" ·"))
     click.echo(click.style(f"{run.id}  {about}: {stands}", bold=True))
     had = "" if before == run.holder else say(language, "had it", visible(before))
     click.echo(say(language, "has it", visible(run.holder)) + had)
     if run.why:
-        click.echo(f"  {visible(run.why)}")
+        click.echo(f"  {visible(why_now(run, at_gates, language))}")
     parts = {
         "in doubt now": seen.doubtful,
         "waits now": seen.waits,
@@ -150,7 +152,8 @@ def _shown(seen: Any, before: str, language: str) -> None:
             click.echo(say(language, key))
         for row in found:
             mark = click.style(MARKS[row.status], fg=COLOURS.get(row.status))
-            says = f" – {visible(row.says)}" if row.says else ""
+            told = gate_says(row, at_gates, language)
+            says = f" – {visible(told)}" if told else ""
             click.echo(f"    {mark} {visible(row.title)} ({row.step}){says}")
     show_late(seen.late, language)
     if run.notes:
@@ -162,7 +165,10 @@ def _shown(seen: Any, before: str, language: str) -> None:
     click.echo(say(language, "last events"))
     for event in seen.events:
         click.echo(f"  {visible(line(event))}")
-    going_on = run.next_move or f"`runbook resume {run.id}`"
+    if run.is_over:
+        click.echo(say(language, "story", run.id))
+        return
+    going_on = next_now(run, at_gates, language) or say(language, "goes on", f"runbook resume {run.id}")
     click.echo(say(language, "next", visible(going_on)))
 
 

@@ -10,6 +10,7 @@ import click
 from runbook_exec.catalogue import said_in
 from runbook_exec.cli import options
 from runbook_exec.cli.anchor import show_failed
+from runbook_exec.cli.standing import gate_says, gates_now, next_now, why_now
 from runbook_exec.cli.words import say
 from runbook_exec.sealing import ERASED, GONE
 from runbook_exec.visible import visible
@@ -42,12 +43,12 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
         told = {**run_json(run, runbook), "interrupted": interrupted, "late": late_json(lates)}
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    _checklist(run, runbook, app.desk.language, interrupted=interrupted)
+    at_gates = gates_now(app, run)
+    _checklist(run, runbook, app.desk.language, interrupted=interrupted, at_gates=at_gates)
     show_late(lates, app.desk.language)
-    if run.next_move:
-        click.echo(
-            "\n" + say(app.desk.language, "next", visible(said_in(run.next_move, app.desk.language))).strip()
-        )
+    going_on = next_now(run, at_gates, app.desk.language)
+    if going_on:
+        click.echo("\n" + say(app.desk.language, "next", visible(going_on)).strip())
     click.echo(f"\n{covered(app)}")
     show_failed(app)
 
@@ -136,7 +137,7 @@ def _about(row: dict[str, Any], language: str) -> str:
     return say(language, "erased", row["erased"][:10]) if row["erased"] else str(row["subject"])
 
 
-def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> None:
+def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool, at_gates: dict[str, str]) -> None:
     from runbook_exec import report
     from runbook_exec.cli.checklist import COLOURS
     from runbook_exec.fidelity import kept
@@ -148,7 +149,7 @@ def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> N
     if run.erased:
         click.echo(f"  {say(language, 'erased run', run.erased[:10])}")
     elif run.why:
-        click.echo(f"  {visible(said_in(run.why, language))}")
+        click.echo(f"  {visible(why_now(run, at_gates, language))}")
     section = -1
     for row in report.rows(run, runbook, language):
         if row.section != section:
@@ -157,7 +158,8 @@ def _checklist(run: Any, runbook: Any, language: str, *, interrupted: bool) -> N
                 "\n" + click.style(report.titled(runbook.sections[section].title, language), bold=True)
             )
         mark = click.style(report.MARKS[row.status], fg=COLOURS.get(row.status))
-        says = f" – {visible(row.says)}" if row.says else ""
+        told = gate_says(row, at_gates, language)
+        says = f" – {visible(told)}" if told else ""
         click.echo(f"  {mark} {visible(row.title)}{says}")
     if run.fidelity:
         sentence, *defect = report.fidelity_words(kept(run.fidelity), language)

@@ -15,8 +15,8 @@ from runbook_exec.visible import visible
 
 
 @click.command()
-@click.option("--from", "since", type=DAY, required=True, help="First day of the period.")
-@click.option("--to", "until", type=DAY, required=True, help="Last day of the period.")
+@click.option("--from", "since", type=DAY, metavar="DATE", required=True, help="First day of the period.")
+@click.option("--to", "until", type=DAY, metavar="DATE", required=True, help="Last day of the period.")
 @click.option("--base", default="", metavar="DN", help="Look at everything below this name in the directory.")
 @click.option("--all", "everything", is_flag=True, help="Look at everything that the far sides tell.")
 @click.option(
