@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runbook_exec import inputs, load
+from runbook_exec.booked import booked_end
+from runbook_exec.change import State
 from runbook_exec.checkpoint import moment
 from runbook_exec.desk import Desk
 from runbook_exec.errors import Invalid, RunbookError
@@ -138,6 +140,10 @@ class App:
             if run.started.get("environment") == self.environment_name:
                 yield runbook_of(run), run
 
+    def _booked_end(self, subject: str, group: str, but: str) -> State:
+        """The latest end of a membership that a run about the subject has booked, in this environment."""
+        return booked_end((run for _, run in self._earlier(subject) if run.id != but), group)
+
     def scope(
         self,
         values: Mapping[str, Any],
@@ -213,7 +219,13 @@ class App:
     @contextmanager
     def sessions(self, *, write: bool) -> Iterator[SessionPool]:
         environment = self.environment
-        pool = SessionPool(lambda name, pen: environment.connection(name, write=pen), write=write)
+
+        def connection(name: str, pen: bool) -> Mapping[str, Any]:  # noqa: FBT001 - the shape of SessionPool
+            if name == "access":
+                return {"booked_end": self._booked_end}
+            return environment.connection(name, write=pen)
+
+        pool = SessionPool(connection, write=write)
         try:
             yield pool
         finally:

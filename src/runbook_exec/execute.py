@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -28,10 +28,13 @@ from runbook_exec.plan import Line, Read, Scope, gathered_outputs, plan_again, p
 from runbook_exec.plan_line import Status
 from runbook_exec.run import Run, RunStatus, StepRecord, StepStatus
 from runbook_exec.scribe import Scribe
-from runbook_exec.stop import Stop, all_but, drifted, ended_body, error_body
+from runbook_exec.stop import Stop, all_but, drifted, ended_body, error_body, stamp
 from runbook_exec.surroundings import Surroundings
 from runbook_exec.threshold import pass_gate
 from runbook_exec.values import fits, kept
+
+AGAIN = timedelta(minutes=5)
+"""After which a round tries again what failed in a section that is done beside other runs."""
 
 
 class Planning(Protocol):
@@ -52,7 +55,7 @@ def advance(
     try:
         walk.steps()
     except Stop as stop:
-        scribe.add(Kind.STOPPED, _with_due(stop, scribe.run).body())
+        scribe.add(Kind.STOPPED, {**_with_due(stop, scribe.run).body(), **walk.beside(stop)})
         return _ended_where_wanted(scribe)
     except (JournalError, Busy):
         raise
@@ -113,12 +116,14 @@ class _Walk:
             step.id: number for number, section in enumerate(runbook.sections) for step in section.steps
         }
         self.failed: list[str] = []
+        self.at: Step | None = None
         self.live: dict[tuple[str, int], Mapping[str, Any]] = {}
 
     def steps(self) -> None:
         for batch in carried_out(self.runbook):
             if self.around.pause(0):
                 raise Stop(RunStatus.STOPPED, "a person stopped it between two steps")
+            self.at = batch[0]
             self.scribe.listen()
             if self.scribe.run.ends:
                 raise Stop(RunStatus.STOPPED, self.scribe.run.ending)
@@ -130,6 +135,17 @@ class _Walk:
             raise Stop(RunStatus.FAILED, "went on past failed steps: " + ", ".join(self.failed))
         if self.scribe.run.deferrals:
             raise all_but(self.scribe.run)
+
+    def beside(self, stop: Stop) -> dict[str, Json]:
+        """What the record says of a stop from which on other runs about the subject may begin.
+
+        What cannot be done at its time for a passing reason is tried again by itself: it has to be done, late or not.
+        """
+        if self.at is None or not self.at.beside or self.scribe.run.deferrals:
+            return {}
+        if stop.status is RunStatus.FAILED:
+            return {"beside": True, "due": stamp(self.around.clock() + AGAIN)}
+        return {"beside": True} if stop.status is RunStatus.WAITING else {}
 
     def _list(self, items: tuple[Step, ...]) -> None:
         """What was done from memory is confirmed as one list; what nobody said no to stays done."""
@@ -283,6 +299,8 @@ class _Walk:
     def _admitted(self, step: Step) -> int:
         """Ask every gate before a step again; gives how many words of people were heard by then."""
         heard = self.scribe.listen()
+        if step.beside:
+            return heard  # agreed to when it was booked: what has to end ends, whoever has left meanwhile
         for gate in takewhile(lambda earlier: earlier.id != step.id, self.runbook.steps()):
             if gate.gate is None or self.scribe.run.record(gate.id).status is StepStatus.SKIPPED:
                 continue

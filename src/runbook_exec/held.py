@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runbook_exec import __version__, report
-from runbook_exec.app import App, now
+from runbook_exec.app import App
 from runbook_exec.change import Json
 from runbook_exec.drift import line_body
 from runbook_exec.editor import last_editor
@@ -36,7 +36,6 @@ def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundi
     with app.sessions(write=True) as sessions:
         yield Surroundings(
             sessions=sessions,
-            clock=now,
             pause=app.desk.stop.wait,
             say=app.desk.say,
             ask=app.desk.ask,
@@ -48,6 +47,7 @@ def surroundings(app: App, runbook: Runbook, lease: Lease) -> Iterator[Surroundi
             gates=house,
             human=house.human,
             unproven=lambda run, decision: house.unproven(run, decision, house.people()),
+            clock=app.clock,
             rehearses=app.desk.rehearses and app.environment.is_sandbox,
             hold=app.desk.hold,
         )
@@ -57,7 +57,8 @@ def pen(app: App, run: Run, lease: Lease) -> Scribe:
     """The one pen of a run whose lease this process has."""
 
     def append(event: Event, over: bool) -> Event:  # noqa: FBT001 - the shape of scribe.Append
-        return app.store.append(event, lease, over=over)
+        beside = event.kind == Kind.STOPPED and event.body.get("beside") is True
+        return app.store.append(event, lease, over=over, beside=beside)
 
     def since(seq: int) -> list[Event]:
         return app.store.events(run.id, after=seq)

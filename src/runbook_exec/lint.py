@@ -47,10 +47,32 @@ class _Linter:
             )
         yield from self._expression(book.subject, ("subject",), None, "the subject")
         yield from self._control()
+        yield from self._beside()
         for number, section in enumerate(book.sections):
             yield from self._words(section.title, ("sections", number, "title"), "the section's title")
             for step in section.steps:
                 yield from self._step(step)
+
+    def _beside(self) -> Iterator[Invalid]:
+        """A run that left its subject to others never takes it back, so nothing may follow that needs it."""
+        began = False
+        for number, section in enumerate(self.runbook.sections):
+            path = ("sections", number)
+            if began and not section.beside:
+                yield self._at(
+                    path,
+                    "it comes after a section that is done beside other runs, and is none itself",
+                    "add beside: true, or move it before that one",
+                )
+            began = began or section.beside
+            for step in section.steps if section.beside else ():
+                if step.gate:
+                    yield self._at(
+                        step.path,
+                        f"gate {step.id!r} stands in a section that is done beside other runs: "
+                        "what has to be done in any case waits for nobody's word",
+                        "ask in a section before",
+                    )
 
     def _control(self) -> Iterator[Invalid]:
         """An auditor finds a run by the person, and a day by an expression: both have to be there."""
@@ -204,7 +226,7 @@ class _Linter:
                     opening(replace(step, not_before=(text,)), {}, where="")
                 except Invalid as error:
                     yield self._at(path, f"{who}, {error.what}", error.next_move)
-        if step.not_before:
+        if step.not_before and not step.beside:
             for gate in takewhile(lambda earlier: earlier.id != step.id, self.runbook.steps()):
                 if gate.gate and gate.gate.expires and not gate.gate.holds and not gate.not_before:
                     yield self._at(

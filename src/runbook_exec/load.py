@@ -152,7 +152,12 @@ class _Reader:
                 steps.append(step)
         if opens:
             steps = [replace(step, not_before=(opens, *step.not_before)) for step in steps]
-        return Section(title=_words(raw.get("title", "")), steps=tuple(steps), not_before=opens)
+        beside = raw.get("beside") is True
+        if beside:
+            steps = [replace(step, beside=True) for step in steps]
+        return Section(
+            title=_words(raw.get("title", "")), steps=tuple(steps), not_before=opens, beside=beside
+        )
 
     def _parallel(self, path: Path_, item: dict[str, Any]) -> list[Step]:
         self._check(path, item, runbook_format.PARALLEL)

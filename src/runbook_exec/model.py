@@ -141,6 +141,8 @@ class Step:
     """Steps with the same non-empty mark run side by side."""
     not_before: tuple[str, ...] = ()
     """Days or times before which it is not done, its section's first; texts or expressions."""
+    beside: bool = False
+    """Done beside other runs about the subject, as its section says."""
     path: Path = field(default=(), compare=False)
     """Where it stands in the document."""
 
@@ -153,6 +155,8 @@ class Section:
     steps: tuple[Step, ...]
     not_before: str = ""
     """A day or time before which nothing in it is done."""
+    beside: bool = False
+    """Once it waits here, the run leaves its subject to other runs, and goes on beside them."""
 
 
 @dataclass(frozen=True, kw_only=True)

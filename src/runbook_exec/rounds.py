@@ -77,15 +77,22 @@ def _may_be_due(head: Event, at: datetime) -> bool:
     """Judged by the newest event alone, so that a thousand waiting runs cost one query."""
     if head.kind not in {Kind.STOPPED, Kind.TOLD} or (head.kind == Kind.TOLD and "due" not in head.body):
         return True  # something was said since, or its process was killed
-    waits = head.kind == Kind.TOLD or head.body.get("status") == RunStatus.WAITING
+    waits = head.kind == Kind.TOLD or head.body.get("status") == RunStatus.WAITING or _tries_again(head)
     due = head.body.get("due")
     return bool(waits and due and datetime.fromisoformat(str(due)) <= at)
+
+
+def _tries_again(head: Event) -> bool:
+    """Whether a step failed that has to be done in any case: it is tried again by itself."""
+    return head.kind == Kind.STOPPED and head.body.get("beside") is True
 
 
 def _one(app: App, run: Run, at: datetime) -> Told | None:
     """What becomes of one run; None where its time has not come."""
     if app.is_interrupted(run):
         return _interrupted(app, run)
+    if run.status is RunStatus.FAILED and run.due:
+        return _gone_on(app, run) if is_due(run, at) else None
     if run.status is not RunStatus.WAITING:
         return None
     if _at_gates(run):
@@ -135,7 +142,9 @@ def _interrupted(app: App, run: Run) -> Told:
     """A killed process: where it only waited, the round goes on; what was begun is for a person."""
     begun = any(record.status is StepStatus.BEGUN for record in run.steps.values())
     waits = any(record.status is StepStatus.WAITING and record.due for record in run.steps.values())
-    if waits and not begun:
+    # What ends by itself has been booked: it must not lie there because a process was killed. Reading settles the rest.
+    ends = any(section.beside for section in runbook_of(run).sections)
+    if (waits and not begun) or ends:
         return _gone_on(app, run)
     return Told(
         run=run.id,

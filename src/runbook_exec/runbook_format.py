@@ -258,6 +258,11 @@ RUNBOOK: dict[str, Any] = {
                 "properties": {
                     "title": TITLE,
                     "not_before": NOT_BEFORE,
+                    "beside": {
+                        "type": "boolean",
+                        "description": "true: while it waits here, other runs about the subject may begin, "
+                        "and this one goes on beside them",
+                    },
                     "steps": {"type": "array", "minItems": 1},
                 },
                 "additionalProperties": False,

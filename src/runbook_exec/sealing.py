@@ -89,7 +89,7 @@ RULES: Mapping[str, Rule] = {
     Kind.NOTED: _rule(gone={"text": GONE}),
     Kind.ENDING: _rule(gone={"reason": GONE}),
     Kind.RESCHEDULED: _rule("steps", gone={"moves": {}}),
-    Kind.STOPPED: _rule("status", "kind", "due", gone={"why": GONE, "next_move": ""}),
+    Kind.STOPPED: _rule("status", "kind", "due", "beside", gone={"why": GONE, "next_move": ""}),
     Kind.DONE: _rule(fidelity=WHOLE, gone={"why": ""}),
     Kind.CANCELLED: _rule("never", fidelity=WHOLE, gone={"reason": GONE}),
     Kind.UNDOING: _rule("by", gone={"why": "", "next_move": ""}),

@@ -102,12 +102,13 @@ class SqliteStore:
             self._note(db, self.vault.sealed(db, first))
         return Lease(run=first.run, fence=1, owner=owner)
 
-    def append(self, event: Event, lease: Lease, *, over: bool = False) -> Event:
+    def append(self, event: Event, lease: Lease, *, over: bool = False, beside: bool = False) -> Event:
         """Write one event durably; `seq` and `before` must follow the head.
 
         Fails closed: once an event could not be written, this store takes no more. A disk
         that reported an error may have dropped what it reported it for.
-        `over` releases the subject for other runs in the same transaction.
+        `over` releases the subject for other runs in the same transaction; so does `beside`, after which
+        the run is not over and goes on without its subject.
         """
         if self._broken:
             raise self._file.trouble("an event before this one could not be written")
@@ -118,6 +119,8 @@ class SqliteStore:
                 self._note(db, sealed)
                 if over:
                     db.execute(self._sql["close_run"], (event.run,))
+                elif beside:
+                    db.execute(self._sql["leave_subject"], (event.run,))
         except Overtaken:
             raise
         except JournalError:

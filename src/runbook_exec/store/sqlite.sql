@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS runs (
     client  TEXT NOT NULL,
     subject TEXT NOT NULL, -- a keyed hash, see keys.py; a run without a subject is one by itself
     runbook TEXT NOT NULL,
-    open    INTEGER NOT NULL
+    open    INTEGER NOT NULL -- 0: over; 1: holds its subject; 2: goes on beside other runs about it
 );
 CREATE UNIQUE INDEX IF NOT EXISTS one_open_run_per_subject
     ON runs (client, subject) WHERE open = 1;
@@ -93,9 +93,12 @@ SELECT run FROM runs WHERE client = ? AND subject = ? AND open = 1;
 -- name: close_run
 UPDATE runs SET open = 0 WHERE run = ?;
 
+-- name: leave_subject
+UPDATE runs SET open = 2 WHERE run = ?;
+
 -- name: open_heads
 SELECT e.client, e.run, e.seq, e.at, e.who, e.kind, e.body, e.before, e.hash FROM runs JOIN events AS e
-ON e.run = runs.run AND e.seq = (SELECT MAX(seq) FROM events WHERE run = runs.run) WHERE runs.client = ? AND open = 1;
+ON e.run = runs.run AND e.seq = (SELECT MAX(seq) FROM events WHERE run = runs.run) WHERE runs.client = ? AND open > 0;
 
 -- name: runs
 SELECT run, client, subject, runbook, open FROM runs WHERE client = ? ORDER BY rowid DESC LIMIT ?;

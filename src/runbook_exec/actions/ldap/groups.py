@@ -8,11 +8,15 @@ from runbook_exec.actions.ldap import record
 from runbook_exec.actions.ldap.dialect import Raw, sid_text
 from runbook_exec.actions.ldap.entries import Tree, chunks
 from runbook_exec.actions.ldap.wire import BASE, Found
-from runbook_exec.change import Ref, State
+from runbook_exec.change import Json, Ref, State
 from runbook_exec.dn import Dn, canonical, parse
+from runbook_exec.errors import Invalid
 
 GROUP = ("cn", "displayName", "objectClass", "adminCount", "objectSid")
 """Attributes that say what a group is."""
+
+MOST = 2_000
+"""Groups that one member may be in, by all ways together; more is a defect of the directory or of ours."""
 
 IN = " < "
 """Between member and group in a membership's key; an unescaped `<` stands in no name."""
@@ -76,4 +80,26 @@ class Groups:
         for ref in refs:
             has = self._tree.dialect.membership_filter(str(parse(ref.key)).encode())
             states[ref] = {"direct": sorted(dn for dn, _ in self._tree.find(has, ("cn",), deleted=False))}
+        return states
+
+    def all_groups_of(self, refs: list[Ref]) -> dict[Ref, State]:
+        """Groups by which the member is in others, too, level by level; a circle is gone round once."""
+        states: dict[Ref, State] = {}
+        for ref in refs:
+            came: dict[str, Json] = {}
+            level = [ref.key]
+            while level:
+                above: list[str] = []
+                for below in level:
+                    has = self._tree.dialect.membership_filter(str(parse(below)).encode())
+                    for dn, _ in self._tree.find(has, ("cn",), deleted=False):
+                        if dn not in came and canonical(dn) != ref.key:
+                            came[dn] = "" if below == ref.key else below
+                            above.append(dn)
+                if len(came) > MOST:
+                    raise Invalid(
+                        f"{ref.key} is in more than {MOST} groups", next_move="look at how groups are nested"
+                    )
+                level = above
+            states[ref] = {"groups": dict(sorted(came.items()))}
         return states

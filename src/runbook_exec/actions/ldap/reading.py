@@ -12,6 +12,7 @@
 | `ldap.group`      | name (DN)                    | dn, id, title, classes, protected, rid                       |
 | `ldap.membership` | `<member> < <group>` (names) | member, last                                                 |
 | `ldap.groups`     | member's name (DN)           | direct: names of the groups                                  |
+| `ldap.all_groups` | member's name (DN)           | groups: name → by which group it came (empty: directly)      |
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Reader:
             "ldap.cn": self.people.cns,
             "ldap.membership": groups.memberships,
             "ldap.groups": groups.groups_of,
+            "ldap.all_groups": groups.all_groups_of,
         }
 
     def read(self, refs: Sequence[Ref]) -> dict[Ref, State]:
