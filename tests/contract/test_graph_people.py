@@ -176,7 +176,9 @@ def test_a_placeholder_name_is_found_by_the_immutable_id_with_its_cause(graph):
 
 
 def test_a_synced_user_is_found_by_the_object_id_as_the_directory_writes_it(graph):
-    guid = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"  # its bytes, as Windows orders them: ba 28 4e 1b a1 2f d2 11 …
+    guid = (
+        "1b4e28ba-2fa1-11d2-883f-0016d3cca427"  # its bytes, as Windows orders them: ba 28 4e 1b a1 2f d2 11 …
+    )
     anchor = "uihOG6Ev0hGIPwAW08ykJw=="
     SyncInbox(graph.cloud).put_user(anchor, {"userPrincipalName": ANNA, "displayName": "Anna Weiss"})
     with graph.session(write=False) as session:
