@@ -155,7 +155,10 @@ def test_a_group_is_handed_over_and_back(graph):
     group = graph.cloud.add_group({"displayName": "Projekt"}, owners=[anna["id"]])
     values = {"group": "Projekt", "add": [OTTO], "remove": [ANNA]}
     with graph.session() as session:
-        assert read(session, "graph.owned", ANNA) == {"groups": {group["id"]: "Projekt"}}
+        assert read(session, "graph.owned", ANNA) == {
+            "groups": {group["id"]: "Projekt"},
+            "teams": {},
+        }
         change, evidence = done(session, "graph.group_owners", **values)
         assert graph.cloud.group("Projekt")["_owners"] == [otto["id"]]
         undone(session, "graph.group_owners", change, evidence, **values)

@@ -28,8 +28,13 @@ def _owners(key: str, body: Any) -> State:
 
 
 def _owned(key: str, body: Any) -> State:
-    groups = {e["id"]: e.get("displayName") for e in body["value"] if kind_of(e) == "group"}
-    return {"groups": groups}
+    """Groups by id; those with a team once more as `teams`."""
+    groups = [e for e in body["value"] if kind_of(e) == "group"]
+    teams = [e for e in groups if "Team" in (e.get("resourceProvisioningOptions") or ())]
+    return {
+        "groups": {e["id"]: e.get("displayName") for e in groups},
+        "teams": {e["id"]: e.get("displayName") for e in teams},
+    }
 
 
 kind("owners", lambda key: (Message(path=path("groups", key, "owners", select="id", top="999")),), _owners)
