@@ -29,6 +29,17 @@ def booked_end(runs: Iterable[Run], group: str) -> State:
     return {"run": run_id, "at": at.isoformat()}
 
 
+def ends(run: Run) -> list[tuple[str, str]]:
+    """The ends that a run has booked: of which group, and when (RFC 9557), the first one first."""
+    found = [
+        (str(line["not_before"]), name)
+        for line in _ends(run)
+        for name, joins in _memberships(line)
+        if joins is False
+    ]
+    return [(name, at) for at, name in sorted(found)]
+
+
 def _ends(run: Run) -> Iterator[Mapping[str, Any]]:
     """Planned lines with a time of their own that are still to come, with nothing open before their section."""
     if run.is_over or "undoes" in run.started:

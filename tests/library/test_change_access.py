@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from rehearsal_desk import company
+from running import Killed
 
-from runbook_exec import conduct, decisions, undoing
+from runbook_exec import almanac, conduct, decisions, undoing
 from runbook_exec.app import App, new_run_id
+from runbook_exec.audit import evidence
+from runbook_exec.audit.departure import Sort
+from runbook_exec.audit.population import NoSource
 from runbook_exec.decision import Verdict
 from runbook_exec.desk import Desk as Person
 from runbook_exec.errors import Busy, Refused
+from runbook_exec.model import Duty
 from runbook_exec.proof import Word
 from runbook_exec.rounds import Outcome, round_of
 from runbook_exec.run import RunStatus, StepStatus
@@ -135,16 +140,20 @@ def test_prolonged_access_is_agreed_to_anew_and_lasts_until_the_later_day(desk, 
     first = changed(app, MANAGER, OWNER, until=day(app, 30))
     second = changed(app, MANAGER, OWNER, until=day(app, 60))
     assert second.record("grant").changed is False
+    assert of_the_auditor(app, first, second) & {Sort.OVERRUN, Sort.NOT_OVER} == set()
     after = application(desk, days=31)
     list(round_of(after, lambda name: after, clock=after.clock))
     ended = app.run(first.id)
     assert ended.status is RunStatus.DONE, ended.why
     assert ended.record("end").status is StepStatus.SKIPPED
     assert GROUP in groups(desk)
-    last = application(desk, days=30)
+    (line,) = [line for line in second.plan["lines"] if line["step"] == "end"]
+    last = application(desk)
+    last.at = almanac.read(line["not_before"]) + timedelta(minutes=1)
     list(round_of(last, lambda name: last, clock=last.clock))
     assert app.run(second.id).status is RunStatus.DONE, app.run(second.id).why
     assert GROUP not in groups(desk)
+    assert of_the_auditor(last, first, second) & {Sort.OVERRUN, Sort.NOT_OVER} == set()
 
 
 def test_a_later_day_that_nobody_agreed_to_prolongs_nothing(desk, app):
@@ -249,3 +258,39 @@ def test_a_second_run_changes_nothing_and_undo_takes_the_access_back(desk, app):
     agree(app, back.id, MANAGER, OWNER)
     assert conduct.resume(app, back.id, agree=None).status is RunStatus.DONE
     assert GROUP not in groups(desk)
+
+
+def of_the_auditor(app, *runs):
+    """What the auditor's page finds about the access of these runs, at the time of the application."""
+    found = evidence.gather(
+        app, Duty.ACCESS, date(2026, 1, 1), date(2035, 1, 1), source=NoSource(), size=None, as_of=app.clock()
+    )
+    wanted = {run.id for run in runs}
+    return {each.sort for shown in found.examined for each in shown.departures if each.run in wanted}
+
+
+def test_a_process_killed_right_after_the_grant_leaves_the_end_to_a_round(desk, app):
+    run = new_run_id()
+    conduct.start(app, plan(app, run=run, until=day(app, 30)), run=run)
+    agree(app, run, MANAGER, OWNER)
+    dying = application(desk)
+
+    def watch(event, now):
+        if now.record("grant").status is StepStatus.DONE:
+            raise Killed
+
+    dying.desk.watch = watch
+    with pytest.raises(Killed):
+        conduct.resume(dying, run, agree=None)
+    assert GROUP in groups(desk)
+    after = application(desk, days=31)
+    list(round_of(after, lambda name: after, clock=after.clock))
+    assert app.run(run).status is RunStatus.DONE, app.run(run).why
+    assert GROUP not in groups(desk)
+
+
+def test_to_cancel_a_run_that_would_take_access_back_is_told_loudly(desk, app):
+    run = changed(app, MANAGER, OWNER, until=day(app, 30))
+    said = desk("cancel", run.id, "--reason", "for good now")
+    assert "does not end by itself any more" in said.err
+    assert changed(app, MANAGER, change="revoke").status is RunStatus.DONE

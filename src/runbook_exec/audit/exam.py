@@ -12,10 +12,11 @@ from runbook_exec.audit.comparison import Compared, Outcome, compared
 from runbook_exec.audit.departure import Departure, Sort, departures
 from runbook_exec.audit.punctual import Timing, grants_overrun, punctuality
 from runbook_exec.audit.working_time import WorkingTime
+from runbook_exec.booked import ends
 from runbook_exec.decision import Decision, Verdict
 from runbook_exec.journal import Event, Kind
 from runbook_exec.model import Duty
-from runbook_exec.run import Run
+from runbook_exec.run import Run, RunStatus
 from runbook_exec.sealing import GONE
 
 Verify = Callable[[Run, Decision], str]
@@ -126,7 +127,8 @@ class Examiner:
 
     def _of_run(self, shown: Examined, main: Journalled) -> Iterator[Departure]:
         item, run = shown.item, main.run
-        if not run.is_over:
+        waits_for_its_end = self.duty is Duty.ACCESS and run.status is RunStatus.WAITING and ends(run)
+        if not run.is_over and not waits_for_its_end:
             yield Departure(sort=Sort.NOT_OVER, run=run.id, what=run.why)
         if item.event and main.begun.due and main.begun.due != item.event.day:
             what = f"{item.event.day} / {main.begun.due}"

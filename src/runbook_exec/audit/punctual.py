@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from runbook_exec import almanac
 from runbook_exec.audit.departure import Departure, Sort
 from runbook_exec.audit.working_time import WorkingTime
 from runbook_exec.change import same
@@ -120,6 +121,10 @@ def _shuts(after: Any) -> bool:
     return isinstance(after, Mapping) and any(after.get(name, True) is value for name, value in LOCKS)
 
 
+GRACE = timedelta(hours=1)
+"""After an end in which it may be taken back: rounds are made every few minutes, and begin at midnight."""
+
+
 def grants_overrun(
     main: Journalled, later: Sequence[Run], hours: WorkingTime, as_of: datetime
 ) -> Iterator[Departure]:
@@ -128,14 +133,44 @@ def grants_overrun(
     if until is None:
         return
     end = datetime.combine(until + timedelta(days=1), datetime.min.time(), hours.zone)
+    for prolonging in _prolonged(main.run, later):
+        end = max(
+            [
+                end,
+                *(
+                    almanac.read(str(at))
+                    for line in prolonging.plan.get("lines", ())
+                    if (at := line.get("not_before"))
+                ),
+            ]
+        )
     for label, record in main.run.steps.items():
         change: Mapping[str, Any] = record.change or {}
         if record.status not in {StepStatus.DONE, StepStatus.UNDONE} or not _grants(change):
             continue
         back = min(filter(None, (_taken_back(change, run) for run in later)), default="")
         moment = datetime.fromisoformat(back) if back else as_of
-        if moment > end:
+        if moment > end + GRACE:
             yield Departure(sort=Sort.OVERRUN, run=main.run.id, step=label, at=back, what=until.isoformat())
+
+
+def _prolonged(run: Run, later: Sequence[Run]) -> Iterator[Run]:
+    """The runs that prolonged, one after the other, what a run granted; each is examined by itself, too."""
+    known, seen = {each.id: each for each in later}, {run.id}
+    at: Run | None = run
+    while at is not None:
+        named = next(
+            (
+                str(record.outputs["run"])
+                for record in at.steps.values()
+                if (record.change or {}).get("action") == "access.prolonged" and record.outputs.get("found")
+            ),
+            "",
+        )
+        at = None if named in seen else known.get(named)
+        if at is not None:
+            seen.add(named)
+            yield at
 
 
 def _grants(change: Mapping[str, Any]) -> bool:

@@ -60,9 +60,10 @@ def cancel(run_id: str, reason: str, environment: str | None) -> None:
     Where somebody works on it at this moment, it ends once the step in flight is settled.
 
     What was done stays done, and the record tells what was not. A secret that was set and not handed
-    over is lost with the run: this is said before the run is ended.
+    over is lost with the run; access that was to end by itself stays. Both are said before the run is ended.
     """
     from runbook_exec import conduct
+    from runbook_exec.booked import ends
     from runbook_exec.errors import Busy
     from runbook_exec.past import runbook_of
     from runbook_exec.unkept import unkept
@@ -76,6 +77,11 @@ def cancel(run_id: str, reason: str, environment: str | None) -> None:
         click.echo(visible(say(app.desk.language, "left half done", each.step, makers)), err=True)
     if left:
         click.echo(say(app.desk.language, "left half done next", found), err=True)
+    lost = ends(run)
+    for group, at in lost:
+        click.echo(visible(say(app.desk.language, "end lost", group, at.partition("[")[0])), err=True)
+    if lost:
+        click.echo(say(app.desk.language, "end lost next", found), err=True)
     reason = reason or _why(app, found)
     try:
         conduct.cancel(app, found, reason=reason)

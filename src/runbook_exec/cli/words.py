@@ -221,6 +221,14 @@ _SAID: dict[str, tuple[str, str]] = {
         "left half done: {0!r} is not done, and what {1} made is lost with the run: nobody will have it",
         "bleibt halb getan: {0!r} ist nicht erledigt, und was {1} erzeugt hat, geht mit dem Lauf verloren: niemand wird es haben",
     ),
+    "end lost": (
+        "does not end by itself any more: {0}, which was to be taken back at {1}",
+        "endet nicht mehr von selbst: {0}, zurückzunehmen am {1}",
+    ),
+    "end lost next": (
+        "  instead: `runbook undo {0}` takes it back now",
+        "  stattdessen: `runbook undo {0}` nimmt es jetzt zurück",
+    ),
     "left half done next": (
         "  instead: `runbook resume {0}` goes on and makes it anew; afterwards `runbook undo {0}` takes it back",
         "  stattdessen: `runbook resume {0}` setzt fort und erzeugt es neu; danach nimmt `runbook undo {0}` es zurück",
