@@ -64,6 +64,9 @@ class FarHost:
         inventory = {"all": {"children": {"fileservers": {"hosts": hosts}}}}
         self.write("inventory/hosts.yaml", inventory)
         self.write("inventory/services.yaml", self.services)
+        people = yaml.safe_load((self.desk.folder / "inventory/people.yaml").read_text())
+        people["people"]["tobias.jansen@kranich.example"]["accounts"] = ["tjansen", sshd.user]
+        self.write("inventory/people.yaml", people)
         settings = yaml.safe_load((self.desk.folder / "runbook.yaml").read_text())
         settings["default"] = "estate"
         settings["environments"]["estate"] = {
