@@ -56,12 +56,14 @@ class Said:
 class Desk(FarSides):
     """A service desk's project with its sandbox."""
 
+    within: float = WITHIN
+
     # The command
 
     def __call__(self, *args: str, stdin: str | bytes = "", **env: str) -> Said:
         with self.begun(*args, stdin=subprocess.PIPE, **env) as child:
             given = stdin.encode() if isinstance(stdin, str) else stdin
-            out, err = child.communicate(given, timeout=WITHIN)
+            out, err = child.communicate(given, timeout=self.within)
         assert b"Traceback" not in err or "--debug" in args, err.decode()
         return Said(child.returncode, out.decode(), err.decode())
 

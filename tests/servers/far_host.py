@@ -55,6 +55,7 @@ class FarHost:
 
     def __post_init__(self) -> None:
         self.desk: Desk = project(self.folder / "project")
+        self.desk.within = 200.0  # a dozen Ansible processes, one after the other, on a busy machine
         self.far = self.folder / "far"
         self.far.mkdir()
 
