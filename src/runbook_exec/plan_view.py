@@ -184,7 +184,10 @@ def _notes(line: Line, steps: Mapping[str, Step], text: Text) -> Iterator[str]:
         together = [s.id for s in steps.values() if s.parallel == step.parallel and s.id != step.id]
         yield f"{text['together']}: {', '.join(together)}" if together else text["together"]
     if line.change:
-        yield from (one_line(note if isinstance(note, str) else text.of(note)) for note in line.change.notes)
+        yield from (
+            one_line(said_in(note, text.language) if isinstance(note, str) else text.of(note))
+            for note in line.change.notes
+        )
 
 
 def _limits(line: Line, text: Text) -> Iterator[str]:

@@ -142,3 +142,17 @@ def test_a_period_that_a_log_cannot_reach_is_not_taken_for_clean(desk):
     said = desk("reconcile", "--from", "2020-01-01", "--to", "2020-12-31")
     assert said.code == 4
     assert "before the earliest that its log can show" in said.out
+
+
+def test_a_run_that_was_erased_explains_nothing_and_is_named(tmp_path):
+    with company(tmp_path) as made:
+        made("run", "grant-access", *ACCESS, "--yes")
+        (run,) = [row["run"] for row in made("status", "--json").json]
+        made("sandbox", "decide", run, "--as", "thomas.klein@kranich.example")
+        made("sandbox", "decide", run, "--as", "martin.keller@kranich.example")
+        assert made("resume", run).code == 0
+        assert made("subject", "erase", "1012", "--reason", "request 4711", "--yes").code == 0
+        assert f"Erased since: {run}." in made("reconcile", *PERIOD).out
+        found = made("reconcile", *PERIOD, "--all")
+        assert found.code == 9
+        assert f"at the time ran {run}, erased since" in found.out

@@ -150,3 +150,15 @@ def test_an_intent_without_a_result_may_have_happened_until_now():
 
 def test_clocks_may_differ_by_some_seconds():
     assert held(run(attribute(department="IT")), far(at=-30), far(at=40)).explained == 2
+
+
+def test_what_an_erased_run_may_have_made_is_outside_and_says_so():
+    gone = Presence(run="r0", begin=T0, end=T0 + timedelta(hours=1), things=frozenset(), erased=True)
+    changes = [
+        far(application=OURS, side="graph"),
+        far(),
+        far(application=THEIRS, side="graph"),
+        far(at=9000),
+    ]
+    found = hold(changes, [], [gone], frozenset({OURS}))
+    assert [each.erased for each in found.outside] == [("r0",), ("r0",), (), ()]

@@ -69,6 +69,8 @@ class Presence:
     begin: datetime
     end: datetime
     things: frozenset[str]
+    erased: bool = False
+    """What it was about and wrote is erased: it can explain nothing any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,8 @@ class Outside:
     """Runs that were about the thing at the time."""
     ours: bool
     """It was made by the application as which we write, and still no run explains it."""
+    erased: tuple[str, ...] = ()
+    """Runs of that time that were erased since: one of them may have made it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +124,15 @@ def hold(
         else:
             at = datetime.fromisoformat(change.at)
             near = {p.run for key in keys for p in about.get(key, ()) if p.begin - SKEW <= at <= p.end + SKEW}
-            outside.append(Outside(change=change, runs=tuple(sorted(near)), ours=ours))
+            gone = {p.run for p in presences if p.erased and p.begin - SKEW <= at <= p.end + SKEW}
+            outside.append(
+                Outside(
+                    change=change,
+                    runs=tuple(sorted(near)),
+                    ours=ours,
+                    erased=tuple(sorted(gone)) if ours or nameless else (),
+                )
+            )
     return Held(outside=tuple(outside), explained=explained, synced=synced)
 
 

@@ -72,7 +72,15 @@ def _sentence(each: Outside, text: Papers) -> str:
 def _note(each: Outside, text: Papers) -> str:
     """What makes a change remarkable: our own application, or a run at the same time."""
     parts = []
-    if each.ours:
+    if each.erased:
+        gone = ", ".join(each.erased)
+        parts.append(
+            text.either(
+                f"at the time ran {gone}, erased since: it may have made it, and nobody can tell any more",
+                f"zu dieser Zeit lief {gone}, seither gelöscht: Er kann es gewesen sein, was niemand mehr weiß",
+            )
+        )
+    elif each.ours:
         parts.append(
             text.either(
                 "made by OUR application, and no run explains it: who has its secret?",
@@ -112,6 +120,7 @@ def document(found: Reconciled, text: Papers) -> dict[str, Any]:
                 "application": each.change.application,
                 "our_application": each.ours,
                 "runs": list(each.runs),
+                "erased_runs": list(each.erased),
                 "mark": each.change.mark,
             }
             for each in found.outside

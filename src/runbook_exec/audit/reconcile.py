@@ -15,6 +15,7 @@ from runbook_exec.errors import RunbookError
 from runbook_exec.far_log import FarChange
 from runbook_exec.journal import Event, Kind
 from runbook_exec.replay import replay
+from runbook_exec.sealing import ERASED
 from runbook_exec.settings import FILE, Environment, looked_up
 
 SIDES = ("ldap", "graph")
@@ -76,7 +77,7 @@ def reconcile(
     ours = _ours(app, environment.name, first, end, as_of)
     only = None if everything else ours.things
     changes: list[FarChange] = []
-    limits: list[Words] = [_scope(base, everything=everything)]
+    limits: list[Words] = [_scope(base, everything=everything), *_gone(ours)]
     unread: list[Unread] = []
     read: list[str] = []
     with app.sessions(write=False) as sessions:
@@ -130,6 +131,7 @@ def _presence(run: str, events: list[Event], as_of: datetime) -> Presence:
         begin=datetime.fromisoformat(events[0].at),
         end=datetime.fromisoformat(events[-1].at) if over else as_of.astimezone(UTC),
         things=things_of(events),
+        erased=any(ERASED in event.body for event in events),
     )
 
 
@@ -150,6 +152,15 @@ def _beyond(side: str, reach: int, since: date, as_of: datetime) -> Iterator[Unr
             what=f"the period begins {missing} days before the earliest that its log can show",
             next_move="reconcile every week, or hold an exported copy of that log against the journal by hand",
         )
+
+
+def _gone(ours: _Ours) -> Iterator[Words]:
+    """That runs of the period were erased: neither looked at by themselves, nor able to explain anything."""
+    if gone := ", ".join(each.run for each in ours.presences if each.erased):
+        yield {
+            "en": f"Erased since: {gone}. What was written by it is not looked at unless --all does, and stands there as outside.",
+            "de": f"Seither gelöscht: {gone}. Was damit geschrieben wurde, sieht nur --all an, und es gilt dort als außerhalb.",
+        }
 
 
 def _scope(base: str, *, everything: bool) -> Words:
