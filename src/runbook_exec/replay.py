@@ -221,7 +221,10 @@ def _taken_back(run: Run, event: Event) -> Run:
 def _planned_anew(record: StepRecord) -> StepRecord:
     """Marks that what was begun so far was begun under an older plan."""
     if record.status is StepStatus.WAITING:
+        too_early = record.due and not record.until and not record.images
         record = replace(record, due="", until="")  # the time for waiting begins anew
+        if too_early:  # nothing but its old time was in the way
+            return replace(record, status=StepStatus.PENDING, note="", begun_at="")
     return replace(record, images=(*record.images, None)) if record.images and not record.happened else record
 
 

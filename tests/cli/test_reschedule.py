@@ -49,3 +49,18 @@ def test_a_wrong_date_changes_nothing(office):
         assert office("mia", "reschedule", office.run, *words, "--reason", "x", "--yes").code == 3
     assert office("mia", "reschedule", office.run, "--to", "2090-01-31", "--reason", "x", "--yes").code == 6
     assert office.events() == before
+
+
+def test_after_a_move_no_item_waits_for_the_old_date(office):
+    office.begin("mia", "77", "-i", "day=2090-01-31")
+    office.decide("boss")
+    office.decide("noor")
+    assert "not before Tue 2090-01-31" in office.resume().out
+    assert "2090-01-31" in office("mia", "status", office.run).out
+    office("mia", "reschedule", office.run, "--to", "2090-02-28", "--reason", "asked for", "--yes")
+    told = office("mia", "status", office.run).out
+    assert "waits for Boss" in told
+    assert "2090-01-31" not in told
+    office.decide("boss")
+    office.decide("noor")
+    assert "not before Tue 2090-02-28" in office.resume().out
