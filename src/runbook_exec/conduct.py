@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runbook_exec import __version__, courier, inputs, recover, undoing
+from runbook_exec import __version__, courier, inputs, outbox, recover, undoing
 from runbook_exec.agree import PEOPLE
 from runbook_exec.app import App, now
 from runbook_exec.change import Nature
@@ -38,6 +38,7 @@ def start(app: App, plan: Plan, *, run: str, ticket: str = "", seen_to: str = ""
         raise Refused("this plan may not be started: " + "; ".join(plan.refusals))
     runbook = plan.runbook
     first = first_event(app, plan, run=run, ticket=ticket, seen_to=seen_to)
+    outbox.expect(app, run)
     lease = app.store.create(
         first,
         subject=plan.subject,

@@ -7,11 +7,12 @@ step may not be done, a gate. Nothing runs in between; `runbook resume --due` is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from runbook_exec import conduct, courier, gate, recover
+from runbook_exec import conduct, courier, gate, outbox, recover
 from runbook_exec.app import App, now
 from runbook_exec.errors import Busy, RunbookError
 from runbook_exec.gatehouse import waiting_gates
@@ -71,6 +72,9 @@ def round_of(
             told = _of_error(run_id, Outcome.TROUBLE, error)
         if told is not None:
             yield told
+    for name in sorted({one.environment for one in outbox.owed(app) if only in {None, one.environment}}):
+        with suppress(RunbookError):
+            outbox.tell(opened(name), clock)
 
 
 def _may_be_due(head: Event, at: datetime) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from runbook_exec import __version__, undo
+from runbook_exec import __version__, outbox, undo
 from runbook_exec.app import App, new_run_id
 from runbook_exec.change import Json
 from runbook_exec.drift import line_body
@@ -57,6 +57,7 @@ def begin(app: App, made: Undo) -> Run:
         first = first_event(app, made.plan, run=back, ticket=str(run.started["ticket"]))
         more: dict[str, Json] = {"undoes": run.id, "from": made.start, "taken_back": labels}
         first = replace(first, body={**first.body, **more})
+        outbox.expect(app, back)
         # One transaction: there is no moment in which neither of the two is about the subject.
         own = app.store.create(
             first,

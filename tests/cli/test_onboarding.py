@@ -48,7 +48,7 @@ def holds(desk, joiner, sam, local):
 
     key = f"onboard-{joiner.employee_id}-{joiner.start_date}"
     (ticket,) = [ticket for ticket in desk.tickets() if ticket["key"] == key]
-    (story,) = desk.attachments(ticket["id"])
+    story, _plan, _review = desk.attachments(ticket["id"])
     assert ticket["status"] == "closed"
     assert joiner.employee_id in ticket["title"]
     assert "Begrüßungsmail senden" in story or "Send the welcome mail" in story

@@ -42,7 +42,7 @@ def settled(desk, joiner, run):
     assert len([path for path in assigned if user["id"] in path or joiner.upn in path]) == 1
     assert (user["accountEnabled"], len(user["assignedLicenses"]), len(joiner.mails)) == (True, 1, 1)
     (ticket,) = [ticket for ticket in desk.tickets() if joiner.id in ticket["title"]]
-    assert (ticket["status"], len(desk.attachments(ticket["id"]))) == ("closed", 1)
+    assert (ticket["status"], len(desk.attachments(ticket["id"]))) == ("closed", 3)
 
 
 def test_a_killed_run_is_told_as_one_and_goes_on_at_once(desk, waiting):

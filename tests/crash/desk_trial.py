@@ -35,6 +35,11 @@ class AtDesk:
         if found is None:
             return None
         found.pop("id")
+        # How the run went is told otherwise after a crash; that an item was done is told once.
+        story = [one["text"] for one in found["comments"] if "/story/" in one["key"]]
+        found["comments"] = [one for one in found["comments"] if "/story/" not in one["key"]]
+        lines = [line for text in story for line in text.splitlines() if line.startswith("✓")]
+        found["told"] = sorted(line[2:].partition(":")[0] for line in lines)
         for part in ("comments", "attachments"):
             found[part] = [
                 {name: value for name, value in one.items() if name not in {"at", "size"}}
@@ -47,6 +52,7 @@ class AtDesk:
         if found is not None:
             yield ["ticket", key]
             yield from (["comment", one["text"]] for one in found["comments"])
+            yield from (["told", title] for title in found["told"])
             yield from (["attachment", one["name"]] for one in found["attachments"])
 
 

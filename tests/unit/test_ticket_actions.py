@@ -121,12 +121,13 @@ def test_a_comment_that_did_not_arrive_is_noticed(session):
     assert action.verify(session, args, change, evidence) == "the comment"
 
 
-def test_closing_attaches_the_checklist_and_undoing_opens_the_ticket_again(session):
+def test_closing_wants_the_papers_and_undoing_opens_the_ticket_again(session):
     number = done(session, "ticket.open", title="Onboard Anna")[1].outputs["id"]
     change, evidence = done(session, "ticket.close", ticket=int(number), text="she can work")
     found = ticket(session, number)
     assert found["status"] == "closed"
-    assert [a["name"] for a in found["attachments"]] == ["checklist-260301-abcde.md"]
+    assert found["attachments"] == []
+    assert evidence.answer["checklist"]
     assert [c["text"] for c in found["comments"]] == ["she can work"]
     action, args, again = planned(session, "ticket.close", ticket=number)
     assert again.is_empty

@@ -31,7 +31,7 @@ def doctor(*, environment: str | None, as_json: bool, gates: bool) -> int:
     """
     if gates:
         return _gates(environment, as_json=as_json)
-    from runbook_exec import anchoring
+    from runbook_exec import anchoring, outbox
     from runbook_exec.app import App, now
     from runbook_exec.desk import Desk, person
     from runbook_exec.health import examine
@@ -39,7 +39,12 @@ def doctor(*, environment: str | None, as_json: bool, gates: bool) -> int:
 
     project = options.open_project()
     app = App(project, environment=environment, desk=Desk(who=person(), language=project.language))
-    found = [*examine(project, app.environment), *watch(app), *anchoring.examine(app, now())]
+    found = [
+        *examine(project, app.environment),
+        *watch(app),
+        *anchoring.examine(app, now()),
+        *outbox.examine(app),
+    ]
     if as_json:
         click.echo(
             json.dumps(

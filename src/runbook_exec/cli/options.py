@@ -99,8 +99,25 @@ def open_app(given: dict[str, Any]) -> Any:
     project = open_project()
     language = chosen_language(given.get("language"), project.language)
     app = App(project, environment=given.get("environment"), desk=Desk(who=person(), language=language))
+    _told_at_the_end(app)
     _anchored_at_the_end(app)
     return app
+
+
+def _told_at_the_end(app: Any) -> None:
+    """Once everything is said, a command that works on runs tells their tickets what they were not told yet."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        goes_on = context.info_name == "resume"
+
+        def told() -> None:
+            if app.has_written or goes_on:
+                from runbook_exec import outbox
+                from runbook_exec.app import now
+
+                outbox.tell(app, now)
+
+        context.call_on_close(told)
 
 
 def _anchored_at_the_end(app: Any) -> None:

@@ -1,4 +1,4 @@
-"""`ticket.close`: the ticket closed, the checklist attached."""
+"""`ticket.close`: the ticket closed; the run's papers follow."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ class CloseArgs(Args, frozen=True, kw_only=True):
     ticket: Annotated[str | int, msgspec.Meta(description="the ticket's number: {{ run.ticket }}")]
     text: Annotated[str, msgspec.Meta(description="a last comment")] = ""
     checklist: Annotated[
-        bool, msgspec.Meta(description="attach the run's checklist, with what was done and when")
+        bool, msgspec.Meta(description="attach the run's checklist, plan and review once it is over")
     ] = True
 
 
 @register
 class Close(Action[CloseArgs]):
-    """Close a ticket and attach the run's checklist to it.
+    """Close a ticket; once the run is over, its papers are attached to it.
 
-    The checklist is a Markdown file: each item, what came of it, and when. Undoing opens
-    the ticket again; the attachment stays.
+    They are the checklist with what came of each item and when, the plan, and the draft of the review. They
+    follow when the last item is settled, so that none of them says of a run that is over that it is under way.
+    Undoing opens the ticket again; what is attached stays.
     """
 
     name = "ticket.close"
@@ -48,13 +49,8 @@ class Close(Action[CloseArgs]):
                 number, key=f"{key}/undo", text="open again: closing was undone", author=author_of(ctx)
             )
             return Evidence(answer={"ticket": number, "status": "open"})
-        attached = []
-        if args.checklist and (story := ctx.story()):
-            name = f"checklist-{ctx.run}.md"
-            desk.attach(number, key=key, name=name, kind="text/markdown", content=story.encode())
-            attached.append(name)
         desk.close(number, key=key, text=args.text, author=author_of(ctx))
-        return Evidence(answer={"ticket": number, "status": "closed", "attached": attached})
+        return Evidence(answer={"ticket": number, "status": "closed", "checklist": args.checklist})
 
     def undo(self, change: Change, evidence: Evidence) -> Change:
         return _turned(str(change.identity), "closed", "open", "")
