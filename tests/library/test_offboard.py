@@ -11,6 +11,8 @@ from rehearsal_desk import company, until
 
 from runbook_exec.sandbox import exchange
 
+pytestmark = pytest.mark.timeout(400)  # a departure has sixty steps, and the machine may be busy
+
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):

@@ -10,6 +10,8 @@ from rehearsal_desk import company
 
 from runbook_exec.sandbox import exchange
 
+pytestmark = pytest.mark.timeout(400)  # a departure has sixty steps, and the machine may be busy
+
 
 def at_once(desk, person="1019"):
     inputs = {
