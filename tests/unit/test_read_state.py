@@ -48,3 +48,12 @@ def test_what_is_not_there_blocks_the_plan_unless_it_may_be_missing(bench):
     assert bench.plan(bench.runbook(gone)).refusals
     may = gone.partition("- id: copy")[0].replace("of: z,", "of: z, must_exist: false,")
     assert not bench.plan(bench.runbook(may)).refusals
+
+
+def test_a_mapping_is_read_in_the_order_in_which_the_journal_gives_it_back(bench):
+    bench.far.things["a"] = {"z": 1, "b": {"y": 1, "c": 2}}
+    look = STEPS.partition("- id: copy")[0].replace(", only: [colour]", "")
+    (line,) = bench.plan(bench.runbook(look)).lines
+    state = line.change.outputs["state"]
+    assert list(state) == ["b", "z"]
+    assert list(state["b"]) == ["c", "y"]

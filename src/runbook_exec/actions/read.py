@@ -95,7 +95,18 @@ def _chosen(state: State, only: Sequence[str]) -> Json:
     if state is None:
         return {}
     if not only:
-        return state
+        return _in_order(state)
     if isinstance(state, Assumed):
         return {name: state[name] for name in only}
-    return {name: state.get(name) for name in only}
+    return {name: _in_order(state.get(name)) for name in only}
+
+
+def _in_order(value: Json) -> Json:
+    """Mappings by their keys, as the journal gives them back: a list made of one is the same after a resume."""
+    if isinstance(value, Assumed):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _in_order(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_in_order(item) for item in value]
+    return value
