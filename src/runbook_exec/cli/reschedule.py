@@ -8,6 +8,8 @@ import click
 
 from runbook_exec.cli import options, work
 from runbook_exec.cli.consent import consents
+from runbook_exec.cli.ending import told
+from runbook_exec.cli.watching import watching
 from runbook_exec.cli.words import say
 from runbook_exec.errors import Invalid, Refused
 
@@ -61,9 +63,9 @@ def reschedule(
             work.show(made, app, {**given, "html": None, "brief": False})
         return yes or consents(say(app.desk.language, "agree new"), app.desk.language, enter_is_no=True)
 
-    with work.watching(app, runbook, given, rehearse=False):
+    with watching(app, runbook, given, rehearse=False):
         ended = rescheduling.reschedule(app, found, moves, reason=reason.strip(), agree=agree)
-    return work.told(ended, runbook, given, app.desk.language)
+    return told(ended, runbook, given, app.desk.language)
 
 
 def _which(dates: list[str], named: str) -> str:

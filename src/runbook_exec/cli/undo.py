@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from runbook_exec.cli import options, work
+from runbook_exec.cli.ending import told
+from runbook_exec.cli.watching import watching
 from runbook_exec.cli.words import say
 from runbook_exec.errors import Refused
 from runbook_exec.visible import visible
@@ -59,9 +61,9 @@ def undo(run_id: str, *, start: str, dry_run: bool, yes: bool, **given: Any) -> 
     by_hand = work.rehearsed_by_hand(app, given, rehearse=False)
     if not yes and (app.environment.ask_before_writing or by_hand):
         work.agreed(made.plan.changes, app.environment.name, app.desk.language)
-    with work.watching(app, made.plan.runbook, given, rehearse=False):
+    with watching(app, made.plan.runbook, given, rehearse=False):
         ended = undoing.begin(app, made)
-    code = work.told(ended, runbook_of(ended), given, app.desk.language)
+    code = told(ended, runbook_of(ended), given, app.desk.language)
     if not given["as_json"]:
         _what_stays(ended, app.desk.language)
     return code

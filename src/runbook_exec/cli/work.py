@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,24 +14,12 @@ import click
 
 from runbook_exec.catalogue import said_in
 from runbook_exec.cli import asking, options
-from runbook_exec.cli.checklist import Checklist, Lines, Live
 from runbook_exec.cli.consent import consents
+from runbook_exec.cli.ending import told
+from runbook_exec.cli.watching import watching
 from runbook_exec.cli.words import say
-from runbook_exec.errors import EXIT_IN_DOUBT, EXIT_WAITING, Invalid, Refused
+from runbook_exec.errors import Invalid, Refused
 from runbook_exec.visible import visible
-
-EXITS = {
-    "done": 0,
-    "waiting": EXIT_WAITING,
-    "in doubt": EXIT_IN_DOUBT,
-    "drifted": Refused.exit_code,
-    "refused": Refused.exit_code,
-    "stopped": EXIT_WAITING,
-    "failed": 5,
-    "cancelled": 0,
-    "being undone": 5,
-    "undone": 5,
-}
 
 
 def _plan_options(command: Any) -> Any:
@@ -294,139 +279,3 @@ def _lost_secrets(parsed: Any, run: Any, language: str, *, ask: bool) -> None:
             for label in recover.unsettled(parsed, run):
                 click.echo(say(language, "handed over", run.id, label))
             raise click.Abort
-
-
-@contextmanager
-def watching(app: Any, parsed: Any, given: dict[str, Any], *, rehearse: bool) -> Iterator[None]:
-    """Show the run while it happens; the first Ctrl-C stops it after the step in flight."""
-    desk, lock = app.desk, threading.Lock()
-    live = Live(parsed, desk.language) if options.in_terminal() and not given["as_json"] else None
-    shown = live or (None if given["as_json"] else Lines(parsed, desk.language))
-
-    def put(question: Any) -> Any:
-        if rehearse:
-            return asking.rehearsed(question)
-        if not options.in_terminal() or shown is None:
-            return None
-        with lock, shown.paused():
-            return _asked(question, desk)
-
-    desk.ask, desk.rehearses = put, rehearse
-    desk.hold = options.held(given)
-    if shown is not None:
-        desk.watch, desk.say = shown.watch, shown.say
-    with _stopping_gently(desk, shown or Lines(parsed, desk.language), _noted(desk)):
-        if live is None:
-            yield
-            return
-        with live:
-            yield
-
-
-def _asked(question: Any, desk: Any) -> Any:
-    """The answer; Ctrl-C at the question means: not now, and stop."""
-    main = threading.current_thread() is threading.main_thread()
-    gentle = signal.signal(signal.SIGINT, signal.default_int_handler) if main else None
-    try:
-        return asking.ask(question, desk.who, desk.language)
-    except (click.Abort, KeyboardInterrupt, EOFError):
-        desk.stop.set()
-        return None
-    finally:
-        if main:
-            signal.signal(signal.SIGINT, gentle)
-
-
-def _noted(desk: Any) -> Callable[[], str]:
-    """Look on at the run, to be able to say which one it is."""
-    shown, seen = desk.watch, [""]
-
-    def watch(event: Any, run: Any) -> None:
-        seen[0] = run.id
-        shown(event, run)
-
-    desk.watch = watch
-    return lambda: seen[0]
-
-
-@contextmanager
-def _stopping_gently(desk: Any, shown: Checklist, run: Callable[[], str]) -> Iterator[None]:
-    def asked(number: int, frame: Any) -> None:
-        if desk.stop.is_set():
-            raise KeyboardInterrupt
-        desk.stop.set()
-        shown.note(say(desk.language, "stopping"))
-
-    def hung_up(number: int, frame: Any) -> None:
-        """The terminal is gone: nothing more is written to it, and the step in flight is settled."""
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        desk.stop.set()
-
-    handlers = {signal.SIGINT: asked, signal.SIGTERM: asked}
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-        handlers[signal.SIGHUP] = hung_up
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo(say(desk.language, "at once", run(), run()), err=True)
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _differences(ended: Any, language: str) -> None:
-    """For drift: what was planned, and what is there now."""
-    for label, record in ended.steps.items():
-        if record.status == "drifted" and record.error and f"{label!r}" in ended.why:
-            for side in ("planned", "found"):
-                text = json.dumps(record.error.get(side), ensure_ascii=False)
-                click.echo(f"    {label} {say(language, side):<9}{visible(text)}")
-
-
-def told(ended: Any, parsed: Any, given: dict[str, Any], language: str = "en") -> int:
-    """Say how a run ended: what is done, what is not, the command that goes on; its exit code."""
-    from runbook_exec import report
-    from runbook_exec.cli.history import run_json
-    from runbook_exec.fidelity import kept
-
-    status = ended.status.value
-    if given["as_json"]:
-        click.echo(json.dumps(run_json(ended, parsed), ensure_ascii=False, indent=2))
-        return EXITS[status]
-    rows = list(report.rows(ended, parsed, language))
-    done = sum(row.status.is_over and row.status != "left" for row in rows)
-    click.echo()
-    if status == "done":
-        click.echo(say(language, "done", ended.id, done, len(rows)))
-        for defect in report.fidelity_words(kept(ended.fidelity), language)[1:]:
-            click.echo(click.style(f"! {defect}", fg="red", bold=True))
-        click.echo(say(language, "story", ended.id))
-        return 0
-    colour = "yellow" if status == "waiting" else "red"
-    head = say(language, "ended", ended.id, say(language, f"status {status}"))
-    awaited = [row.says for row in rows if row.status == "waiting" and row.says]
-    why = next((note for note in awaited if ended.why.endswith(note)), said_in(ended.why, language))
-    click.echo(click.style(head, fg=colour) + visible(why))
-    if ended.is_over:
-        click.echo(say(language, "story", ended.id))
-        return EXITS[status]
-    _differences(ended, language)
-    unsettled = ", ".join(
-        row.step
-        for row in rows
-        if ended.record(row.step).change is not None and not row.status.is_over and row.status != "deferred"
-    )
-    so_far = say(language, "so far", done, len(rows))
-    click.echo(so_far + (say(language, "unsettled", unsettled) if unsettled else "") + say(language, "rest"))
-    going_on = f"runbook resume {ended.id}"
-    if ended.next_move:
-        plain = ended.next_move == f"`{going_on}` goes on"
-        move = say(language, "goes on", going_on) if plain else said_in(ended.next_move, language)
-        click.echo(say(language, "next", visible(move)))
-    if going_on not in ended.next_move:
-        click.echo(say(language, "then", going_on))
-    return EXITS[status]
