@@ -184,11 +184,11 @@ def test_a_crash_between_the_date_and_its_plan_is_found_before_anything_is_writt
     begin(app)
     real, stopped = app.store.append, []
 
-    def killed(event, lease, *, over=False):
+    def killed(event, lease, **how):
         if event.kind == Kind.PLANNED and not stopped:
             stopped.append(event)
             raise KeyboardInterrupt
-        return real(event, lease, over=over)
+        return real(event, lease, **how)
 
     app.store.append = killed
     with pytest.raises(KeyboardInterrupt):
