@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from runbook_exec.actions.probe.services import Service
 from runbook_exec.change import State
+from runbook_exec.errors import Invalid
 
 if TYPE_CHECKING:
     import ssl
@@ -53,6 +54,19 @@ def tls(service: Service) -> State:
         except OSError as error:
             return {"up": False, "trusted": False, "why": _why(error)}
     return {"up": True, "trusted": trusted, "why": why, **_told(shown)}
+
+
+def fingerprint(pem: str) -> str:
+    """SHA-256 of the first certificate in a PEM text; raises `Invalid` where there is none."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()).fingerprint(hashes.SHA256()).hex()
+    except ValueError as error:
+        raise Invalid(
+            "that is no certificate", where="certificate", next_move="the PEM text of one"
+        ) from error
 
 
 def _shown(service: Service, context: ssl.SSLContext) -> bytes:

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from runbook_exec import duration
 from runbook_exec.action import Action, Args, Context, register
+from runbook_exec.actions.probe import outside
 from runbook_exec.change import Certainty, Change, Deferred, Evidence, Facts, Nature, Ref
 from runbook_exec.values import THIS
 
@@ -23,8 +24,8 @@ class WatchArgs(Args, frozen=True, kw_only=True):
         Literal["port", "tls"],
         Meta(description="port: it takes a connection; tls: clients believe its certificate, too"),
     ] = "port"
-    fingerprint: Annotated[
-        str, Meta(description="tls: the SHA-256 of the certificate that is wanted; any if left out")
+    certificate: Annotated[
+        str, Meta(description="tls: the certificate that clients are to see, as PEM; any if left out")
     ] = ""
     seconds: Annotated[str, Meta(description="how long to look at most: 30s", pattern=duration.PATTERN)] = (
         "30s"
@@ -88,6 +89,6 @@ def _wrong(args: WatchArgs, state: Mapping[str, Any]) -> str:
         return str(state["why"])
     if args.look == "tls" and not state["trusted"]:
         return str(state["why"])
-    if args.fingerprint and state["fingerprint"] != args.fingerprint:
+    if args.certificate and state["fingerprint"] != outside.fingerprint(args.certificate):
         return f"the certificate is another one, which ends {state['ends']}"
     return ""
