@@ -205,8 +205,11 @@ class App:
         return self.store.find(self.project.client, beginning)
 
     def is_interrupted(self, run: Run) -> bool:
-        """True where a run is under way by its record, and nobody works on it: its process was killed."""
-        if run.status not in {RunStatus.RUNNING, RunStatus.UNDOING}:
+        """True where a run is under way by its record, and nobody works on it: its process was killed.
+
+        A run that is being undone is over itself: what may be interrupted is the run that takes it back.
+        """
+        if run.status is not RunStatus.RUNNING:
             return False
         holder, until = self.store.holder(run.id)
         return until <= time.time() or owner.is_gone(holder)

@@ -198,3 +198,20 @@ def test_help_teaches(desk):
     said = desk("undo", "--help").out
     for word in ("what cannot come back", "stays as it is", "--from", "--dry-run"):
         assert word in said
+
+
+def test_a_run_whose_undo_stopped_names_the_command_that_goes_on_with_it(desk):
+    joiner = desk.joiner()
+    assert joiner.run("directory").code == 0
+    run = desk.run_of(joiner.id)
+    desk.fault("directory-busy")
+    assert desk("undo", run, "--yes").code == 5
+    desk.fault("directory-busy", off=True)
+    back = next(row["run"] for row in desk("status", "--json").json if row["status"] == "failed")
+    listed = next(row for row in desk("status", "--json").json if row["run"] == run)
+    assert (listed["status"], listed["interrupted"]) == ("being undone", False)
+    assert f"`runbook resume {back}` goes on with taking it back" in desk("status", run).out
+    assert desk("cancel", back, "--reason", "later").code == 0
+    assert f"`runbook undo {run}` goes on with taking it back" in desk("status", run).out
+    assert desk("undo", run, "--yes").code == 0
+    assert joiner.entry is None

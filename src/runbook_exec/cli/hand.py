@@ -168,7 +168,7 @@ def _shown(app: Any, seen: Any, before: str) -> None:
     if run.is_over:
         click.echo(say(language, "story", run.id))
         return
-    going_on = next_now(run, at_gates, language) or say(language, "goes on", f"runbook resume {run.id}")
+    going_on = next_now(app, run, at_gates) or say(language, "goes on", f"runbook resume {run.id}")
     click.echo(say(language, "next", visible(going_on)))
 
 

@@ -46,7 +46,7 @@ def status(run_id: str | None, *, as_json: bool, limit: int, mine: bool, **given
     at_gates = gates_now(app, run)
     _checklist(run, runbook, app.desk.language, interrupted=interrupted, at_gates=at_gates)
     show_late(lates, app.desk.language)
-    going_on = next_now(run, at_gates, app.desk.language)
+    going_on = next_now(app, run, at_gates)
     if going_on:
         click.echo("\n" + say(app.desk.language, "next", visible(going_on)).strip())
     click.echo(f"\n{covered(app)}")

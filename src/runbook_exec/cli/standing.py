@@ -20,8 +20,15 @@ def gates_now(app: Any, run: Any) -> dict[str, str]:
     }
 
 
-def next_now(run: Any, at_gates: dict[str, str], language: str) -> str:
+def next_now(app: Any, run: Any, at_gates: dict[str, str]) -> str:
     """The next move, in the reader's language; for a gate that opened since the run stopped, to go on."""
+    from runbook_exec.run import RunStatus
+
+    language = app.desk.language
+    if run.status is RunStatus.UNDOING:
+        back = app.run(run.undone_by)
+        command = f"runbook undo {run.id}" if back.is_over else f"runbook resume {back.id}"
+        return say(language, "goes on back", command)
     if run.is_over:
         return ""
     if at_gates and not any(at_gates.values()):

@@ -92,6 +92,7 @@ _SAID: dict[str, tuple[str, str]] = {
     "rest": ("; the rest was not begun", "; der Rest wurde nicht begonnen"),
     "next": ("  next: {}", "  als Nächstes: {}"),
     "goes on": ("`{}` goes on", "`{}` macht weiter"),
+    "goes on back": ("`{}` goes on with taking it back", "`{}` macht mit dem Zurücknehmen weiter"),
     "then": ("  then: {}", "  danach: {}"),
     "planned": ("planned", "geplant"),
     "found": ("found", "gefunden"),
