@@ -13,13 +13,13 @@ from pathlib import Path
 from runbook_exec.action import Context, find, find_provider, make_args
 from runbook_exec.change import Change, Evidence
 from runbook_exec.plan import gather, gathered
+from runbook_exec.references import looked_up
 from runbook_exec.sandbox import graph
 from runbook_exec.sandbox.graph_cloud import Cloud
 from runbook_exec.sandbox.graph_http import Front
 from runbook_exec.sandbox.graph_licensing import Licensing
 from runbook_exec.sandbox.graph_server import listen
 from runbook_exec.sandbox.rehearsal import Rehearsal, open_rehearsal
-from runbook_exec.settings import looked_up
 
 
 class Tenant:

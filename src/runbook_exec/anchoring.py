@@ -25,7 +25,7 @@ from runbook_exec.app import App
 from runbook_exec.change import Json
 from runbook_exec.checkpoint import Kept, moment
 from runbook_exec.errors import Failed, Invalid, JournalError, RunbookError
-from runbook_exec.settings import looked_up
+from runbook_exec.references import looked_up
 
 EVERY = "1h"
 AGAIN = timedelta(minutes=10)

@@ -6,7 +6,6 @@ Passwords never stand in it: a secret is a reference (`env:`, `file:`, `credenti
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from runbook_exec import almanac, check, document, duration
 from runbook_exec.change import Json
 from runbook_exec.errors import Invalid, Problems
+from runbook_exec.references import is_reference, is_secret, looked_up, read, secret_at
 from runbook_exec.secret import Secret
 
 FILE = "runbook.yaml"
@@ -22,9 +22,6 @@ STATE = ".runbook"
 LEASE = "60s"
 DEADLINE = "3d"
 ANCHOR_AGE = "24h"
-
-SECRET_KEYS = frozenset({"password", "secret", "token", "passphrase", "secret_access_key"})
-"""Keys of a connection whose values must be references, also as the end of a name: `client_secret`."""
 
 _NAME = {"type": "string", "minLength": 1}
 _ZONE = {**_NAME, "description": "where days and times of runbooks are: Europe/Berlin; UTC if left out"}
@@ -277,7 +274,7 @@ def read_inside(folder: Path, name: str) -> bytes:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise Invalid(f"{name!r} leaves the project folder", where=str(folder / FILE))
-    return _read(path)
+    return read(path)
 
 
 def find_project(start: Path) -> Project:
@@ -293,7 +290,7 @@ def find_project(start: Path) -> Project:
 
 
 def _load(folder: Path) -> Project:
-    doc = document.parse(_read(folder / FILE), file=FILE)
+    doc = document.parse(read(folder / FILE), file=FILE)
     found = list(check.problems(doc.data, SCHEMA, lambda path: str(doc.place(path))))
     if not found:
         found = [*_secrets_in_clear(doc), *_unknown_zones(doc)]
@@ -324,89 +321,9 @@ def _secrets_in_clear(doc: document.Document) -> Any:
         value: Any = doc.data
         for part in path:
             value = value[part]
-        if path and _is_secret(path[-1]) and not (isinstance(value, str) and _is_reference(value)):
+        if path and is_secret(path[-1]) and not (isinstance(value, str) and is_reference(value)):
             yield Invalid(
                 f"{path[-1]} stands here in clear",
                 where=str(doc.place(path)),
                 next_move="write a reference: env:NAME, file:/path, credential:NAME or keyring:service/name",
             )
-
-
-def looked_up(key: str, value: Json, where: str) -> Json:
-    """A connection's value with its reference looked up; secret keys give a `Secret`."""
-    if isinstance(value, Mapping):
-        return {name: looked_up(name, item, where) for name, item in value.items()}
-    if not isinstance(value, str):
-        return value
-    if not _is_reference(value):
-        return value
-    text = _look_up(value, f"{where}, {key}")
-    return Secret(text, rule=key) if _is_secret(key) else text
-
-
-def _is_secret(key: str | int) -> bool:
-    return isinstance(key, str) and bool({key.lower(), key.lower().rpartition("_")[2]} & SECRET_KEYS)
-
-
-def secret_at(reference: str, where: str) -> Secret:
-    """What a reference names. Raises `Invalid` for a value that is none."""
-    if not _is_reference(reference):
-        raise Invalid(
-            f"{reference!r} is no reference", where=where, next_move="write it as file:/path or env:NAME"
-        )
-    return Secret(_look_up(reference, where), rule=where)
-
-
-_REFERENCES = ("env:", "file:", "credential:", "keyring:")
-
-
-def _is_reference(value: str) -> bool:
-    return value.startswith(_REFERENCES)
-
-
-def _look_up(reference: str, where: str) -> str:
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        found = os.environ.get(name)
-    elif kind == "file":
-        found = _text(Path(name))
-    elif kind == "credential":
-        folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        found = _text(Path(folder) / Path(name).name) if folder else None
-    else:
-        found = _from_keyring(name, where)
-    if not found:
-        raise Invalid(
-            f"{reference} names nothing", where=where, next_move="set it; `runbook doctor` checks again"
-        )
-    return found
-
-
-def _from_keyring(name: str, where: str) -> str | None:
-    try:
-        import keyring
-    except ModuleNotFoundError as error:
-        raise Invalid(
-            "keyring: needs the package keyring", where=where, next_move="pip install keyring"
-        ) from error
-    service, _, user = name.partition("/")
-    found: str | None = keyring.get_password(service, user)
-    return found
-
-
-def _text(path: Path) -> str:
-    try:
-        return _read(path).decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise Invalid("is no text", where=str(path), next_move="save the secret as UTF-8") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Invalid(
-            f"cannot be read: {error.strerror}",
-            where=str(path),
-            next_move="correct the name in runbook.yaml, or make the file readable for whoever runs this",
-        ) from error

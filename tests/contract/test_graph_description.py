@@ -117,8 +117,8 @@ def test_a_wrong_request_fails_the_test_that_sent_it(judge, tmp_path):
 
 def test_the_tenant_of_the_rehearsal_company_fits_the_description(judge, tmp_path, graph_record):
     from runbook_exec.action import find_provider
+    from runbook_exec.references import looked_up
     from runbook_exec.sandbox import process
-    from runbook_exec.settings import looked_up
 
     running = process.start(tmp_path / "company")
     try:

@@ -9,10 +9,10 @@ import pytest
 from runbook_exec.action import Rights, find_provider
 from runbook_exec.change import Ref
 from runbook_exec.errors import NotAllowed, Transient, Unreachable
+from runbook_exec.references import looked_up
 from runbook_exec.sandbox import process
 from runbook_exec.sandbox.aws_estate import ADMINS, BUCKETS, DEVELOPERS, SERVICE, STORE
 from runbook_exec.sandbox.shelf import Shelf
-from runbook_exec.settings import looked_up
 
 ADMIN = "mkeller"
 

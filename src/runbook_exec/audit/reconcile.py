@@ -14,9 +14,10 @@ from runbook_exec.change import Words
 from runbook_exec.errors import RunbookError
 from runbook_exec.far_log import FarChange
 from runbook_exec.journal import Event, Kind
+from runbook_exec.references import looked_up
 from runbook_exec.replay import replay
 from runbook_exec.sealing import ERASED
-from runbook_exec.settings import FILE, Environment, looked_up
+from runbook_exec.settings import FILE, Environment
 
 SIDES = ("ldap", "graph")
 """Connections whose far side keeps a log that can be read."""

@@ -232,7 +232,7 @@ def key(**given: Any) -> None:
 def rotate_key(*, reason: str, lost: bool, new: str | None, **given: Any) -> None:
     """Change the key that signs, on the record: a checkpoint signed by the old and the new one."""
     from runbook_exec import blackbox as box
-    from runbook_exec.settings import secret_at
+    from runbook_exec.references import secret_at
     from runbook_exec.signing import Keys
 
     app = options.open_app(given)
