@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Ansible refuses a locale that is not UTF-8.
 export LC_ALL ?= C.UTF-8
 
-.PHONY: demo test check lint docs bench crash proof-blackbox clean
+.PHONY: demo test check lint docs bench crash proof-blackbox proof-runbooks clean
 
 demo: $(VENV)/runtime
 	@$(BIN)/runbook sandbox demo
@@ -35,6 +35,10 @@ crash: $(VENV)/develop
 # Every attack on the black box at two thousand random places each, in twenty logs (a few minutes).
 proof-blackbox: $(VENV)/develop
 	$(BIN)/python -m pytest tests/blackbox $(ARGS)
+
+# The runbooks over real SSH that take minutes; `make test` has one of each.
+proof-runbooks: $(VENV)/develop
+	$(BIN)/python -m pytest -m slow tests/library $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -21,7 +21,7 @@ from runbook_exec import load
 from runbook_exec.action import Finding
 from runbook_exec.app import App
 from runbook_exec.checkpoint import moment
-from runbook_exec.errors import Invalid, RunbookError
+from runbook_exec.errors import Invalid, JournalError, RunbookError
 from runbook_exec.journal import Event
 from runbook_exec.model import Runbook
 from runbook_exec.narration import closed_by, narration, ticket_of
@@ -98,6 +98,8 @@ def tell(app: App, at: Callable[[], datetime]) -> None:
                 continue
             try:
                 told, over = _told(app, one, at())
+            except JournalError:
+                return  # without a journal nothing is told, and nothing else is written either
             except RunbookError as error:
                 _note(app, one, at(), failed=f"{error.where}: {error.what}" if error.where else error.what)
                 return  # the others would wait for the same desk

@@ -205,7 +205,7 @@ def test_the_log_of_a_person_says_which_day_it_was_and_shows_no_json(project):
 def test_nobody_is_asked_why_a_run_that_is_over_should_end(project):
     runbook("run", "tidy", "-i", "room=kitchen", "--yes", cwd=project)
     run = json.loads(runbook("status", "--json", cwd=project).stdout)[0]["run"]
-    assert runbook("cancel", run, cwd=project, stdin="no time\n").returncode == 0
+    assert runbook("cancel", run, "--reason", "no time", cwd=project).returncode == 0
     again = runbook("cancel", run, cwd=project)
     assert (again.returncode, again.stdout) == (6, "")
     assert "is cancelled" in again.stderr

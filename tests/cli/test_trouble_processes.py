@@ -87,7 +87,7 @@ def test_a_run_that_is_asked_to_stop_settles_what_is_in_flight_and_says_what_goe
     out, err = child.communicate(timeout=20)
     assert child.returncode == 10, out.decode()
     assert "stopping after the step in flight" in err.decode()
-    assert f"Run {run}: waiting. the cloud account of {joiner.upn} is not there yet" in out.decode()
+    assert f"Run {run}: waiting. the synced account of " in out.decode()
     assert f"`runbook resume {run}` looks again" in out.decode()
     desk.fault("sync-stopped", off=True)
     assert desk("resume", run, "--rehearse").code == 0

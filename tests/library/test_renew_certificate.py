@@ -194,6 +194,7 @@ def test_a_certificate_that_has_ended_is_renewed_and_clients_believe_it_again(in
     assert "Nothing to change" in again.out
 
 
+@pytest.mark.slow
 def test_a_new_certificate_that_clients_do_not_believe_gives_way_to_the_old_one(intranet):
     here = intranet(5)
     old = here.shown()
@@ -222,6 +223,7 @@ def test_a_certificate_with_time_left_is_let_be(intranet):
     assert here.shown() == old
 
 
+@pytest.mark.slow
 def test_the_renewal_is_taken_back_by_undo(intranet):
     here = intranet(5)
     old = here.shown()

@@ -62,6 +62,7 @@ def test_a_service_that_died_is_back_and_what_it_logged_is_kept_from_before_the_
     assert service.starts == 2
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_come_back_is_tried_once_and_then_a_persons(host, service):
     service.die()
     (service.place / "broken").touch()
@@ -78,6 +79,7 @@ def test_a_service_that_does_not_come_back_is_tried_once_and_then_a_persons(host
     assert service.starts == 2
 
 
+@pytest.mark.slow
 def test_a_service_that_fell_again_within_its_quiet_time_is_not_restarted_but_escalated(host, service):
     service.die()
     assert host.run("service-down", service="intranet").code == 0
