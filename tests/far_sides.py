@@ -153,6 +153,11 @@ class FarSides:
             "hosts": sorted((str(p), _content(p)) for p in (self.sandbox / "hosts").rglob("homes/**/*")),
         }
 
+    def deeds(self) -> dict[str, Any]:
+        """What was done at the far sides; not what the sync writes meanwhile, nor what tickets are still owed."""
+        by_themselves = {"graph_users", "graph_groups", "desk"}
+        return {name: what for name, what in self.everything().items() if name not in by_themselves}
+
     @contextmanager
     def edited(self, name: str, old: str, new: str) -> Iterator[None]:
         """An inventory file with one text in place of another, for as long as this lasts."""

@@ -85,6 +85,7 @@ class Desk(FarSides):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=_hears_the_terminal_close,  # noqa: PLW1509 - sets one signal, starts nothing
         )
 
     def inputs(self, joiner: str | None = None, **changes: Any) -> str:
@@ -191,6 +192,11 @@ class Joiner:
     @property
     def mails(self) -> list[dict[str, Any]]:
         return [mail for mail in self.desk.mails() if self.upn in mail["receivers"]]
+
+
+def _hears_the_terminal_close() -> None:
+    """Whoever started the tests may have told them to ignore it (`nohup`), and a child takes that over."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def project(folder: Path) -> Desk:

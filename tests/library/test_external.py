@@ -104,9 +104,9 @@ def test_taken_back_the_guest_is_gone(desk):
     ids=["too long", "ends before it begins", "no sponsor", "no such team"],
 )
 def test_an_order_that_makes_no_sense_is_refused(desk, changes, told):
-    before = desk.everything()
+    before = desk.deeds()
     file = order(desk, **{"mail": "odd@agentur.example", **changes})
     said = desk("run", "onboard-external", "--inputs", file, "--rehearse")
     assert said.code == 6, said.all
     assert told in " ".join(said.all.split())
-    assert desk.everything() == before
+    assert desk.deeds() == before
